@@ -1,0 +1,47 @@
+// The arrows between folders (docs/architecture.md). A new arrow is drawn there first, then allowed here.
+const only = (name, from, allowed, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from, pathNot: '\\.test\\.ts$' },
+  to: { path: '^(src|proxy|policies|recordings|console|test|bench)/', pathNot: allowed },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphan-import', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'nothing-imports-cli',
+      severity: 'error',
+      from: { pathNot: '^(src/cli|test)/' },
+      to: { path: '^src/cli/' },
+    },
+    only('terminal-is-pure', '^proxy/terminal/', '^proxy/terminal/', 'pure: imports nothing of ours'),
+    only(
+      'gate-is-pure',
+      '^proxy/gate/',
+      '^(proxy/gate|proxy/terminal|policies)/',
+      'a pure state machine over key tokens, the line reader and policy verdicts',
+    ),
+    only('policies-are-pure', '^policies/', '^policies/', 'pure: imports nothing of ours'),
+    only('transport-knows-no-layer-above', '^proxy/transport/', '^proxy/transport/'),
+    only(
+      'proxy-stays-in-the-data-plane',
+      '^proxy/',
+      '^(proxy|policies|recordings)/',
+      'the rest comes by interfaces that proxy declares',
+    ),
+    only('recordings-stand-alone', '^recordings/', '^recordings/'),
+    only('behaviour-is-pure', '^src/behaviour/', '^src/behaviour/'),
+    only('store-knows-no-domain', '^src/store/', '^src/store/'),
+    only('directory-rests-on-store', '^src/directory/', '^src/(directory|store)/'),
+    only('config-stands-alone', '^src/config/', '^src/config/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+  },
+};
