@@ -1,0 +1,162 @@
+// The one schema of sallyport.yaml: every key, its default, its bounds. Pure. Each key is also an environment variable
+// (see environmentName) and a line in docs/configuration.md, which a test checks. Paths stay as written here;
+// the loader makes them absolute and fills in the defaults that depend on `data`.
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { type Reading, readBytes, readList, readSeconds, readSocketAddress } from './units.ts';
+
+type Read<T> = (text: string | number) => Reading<T>;
+
+const accept = <T>(read: Read<T>, value: string | number, context: z.RefinementCtx): T => {
+  const reading = read(value);
+  if ('value' in reading) return reading.value;
+  context.addIssue({ code: 'custom', message: reading.problem });
+  return z.NEVER;
+};
+
+const scalar = z.union([z.string(), z.number()], { error: 'must be a word or a number' });
+
+const bounded =
+  (read: Read<number>, minimum: number, maximum: number, unit: string): Read<number> =>
+  (text) => {
+    const reading = read(text);
+    if ('problem' in reading) return reading;
+    return reading.value < minimum || reading.value > maximum
+      ? { problem: `must be between ${minimum} and ${maximum}${unit}` }
+      : reading;
+  };
+
+const readWhole: Read<number> = (text) =>
+  /^\d{1,12}$/.test(String(text)) ? { value: Number(text) } : { problem: 'must be a whole number' };
+
+const quantity = (read: Read<number>) => scalar.transform((value, context) => accept(read, value, context));
+
+const seconds = (minimum: number, maximum: number) =>
+  quantity(bounded(readSeconds, minimum, maximum, ' seconds'));
+const bytes = (minimum: number, maximum: number) => quantity(bounded(readBytes, minimum, maximum, ' bytes'));
+const whole = (minimum: number, maximum: number) => quantity(bounded(readWhole, minimum, maximum, ''));
+
+const text = (maximum: number) =>
+  z
+    .string({ error: 'must be text' })
+    .max(maximum)
+    .refine((value) => !/[\0-\x1f\x7f]/.test(value), 'must not hold control characters');
+
+const path = text(4096).refine((value) => value !== '', 'must not be empty');
+
+/** One word or a list of them; from the environment, words separated by commas. */
+const words = (maximum: number) =>
+  z
+    .union([scalar, z.array(scalar)], { error: 'must be a word or a list of words' })
+    .transform((value) =>
+      Array.isArray(value)
+        ? value.map(String)
+        : typeof value === 'number'
+          ? [String(value)]
+          : readList(value),
+    )
+    .pipe(z.array(text(256)).max(maximum));
+
+const addresses = words(32).transform((list, context) =>
+  list.map((word) => accept(readSocketAddress, word, context)),
+);
+
+const networks = words(1024).transform((list, context) => {
+  for (const word of list) {
+    if (!ipaddr.isValidCIDR(word) && !ipaddr.isValid(word))
+      context.addIssue({
+        code: 'custom',
+        message: `${word} is neither an address nor a network such as 10.0.0.0/8`,
+      });
+  }
+  return list;
+});
+
+const flag = z
+  .union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0'])], { error: 'must be true or false' })
+  .transform((value) => value === true || value === 'true' || value === 'yes' || value === '1');
+
+const limits = z.strictObject({
+  connections: whole(1, 1_000_000).prefault(10_000),
+  perSource: whole(1, 1_000_000).prefault(2_000),
+  unauthenticated: whole(1, 1_000_000).prefault(2_000),
+  unauthenticatedPerSource: whole(1, 1_000_000).prefault(1_000),
+  handshakeSeconds: seconds(1, 600).prefault('20s'),
+  loginGraceSeconds: seconds(1, 3600).prefault('2m'),
+  authenticationAttempts: whole(1, 100).prefault(8),
+  channels: whole(1, 10_000).prefault(128),
+});
+
+const ssh = z.strictObject({
+  listen: addresses.prefault('*:2222'),
+  workers: z
+    .union([z.literal('cores'), whole(0, 512)], { error: 'must be a whole number, or `cores`' })
+    .prefault('cores'),
+  identification: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable characters without blanks')
+    .refine((value) => !value.includes('-'), 'must not hold a dash')
+    .prefault('Sallyport'),
+  banner: path.optional(),
+  trustedUserCAKeys: path.optional(),
+  revokedKeys: path.optional(),
+  acceptEnv: words(256).prefault(['LANG', 'LC_*', 'COLORTERM', 'TZ']),
+  rekeyBytes: bytes(65_536, 64 * 1024 ** 3).prefault('1GiB'),
+  keepaliveSeconds: seconds(0, 86_400).prefault('30s'),
+  limits: limits.prefault({}),
+  proxyProtocol: z.strictObject({ from: networks.prefault([]) }).prefault({}),
+});
+
+export const settingsSchema = z.strictObject({
+  data: path.prefault('./data'),
+  ssh: ssh.prefault({}),
+  admin: z.strictObject({ listen: addresses.prefault('127.0.0.1:8022') }).prefault({}),
+  policies: path.prefault('./policies'),
+  store: z.strictObject({ url: text(4096).optional() }).prefault({}),
+  recordings: z.strictObject({ url: text(4096).optional() }).prefault({}),
+  masterKey: z.strictObject({ file: path.optional() }).prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).prefault('info'),
+      pretty: flag.prefault(false),
+    })
+    .prefault({}),
+  drainSeconds: seconds(0, 86_400).prefault('60s'),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/** A key of sallyport.yaml as its path, such as ['ssh', 'limits', 'perSource']. */
+export type KeyPath = readonly string[];
+
+const objectOf = (schema: unknown): z.ZodObject | undefined => {
+  if (schema instanceof z.ZodPrefault) return objectOf(schema.unwrap());
+  return schema instanceof z.ZodObject ? schema : undefined;
+};
+
+const leaves = (schema: z.ZodObject, at: KeyPath): readonly KeyPath[] =>
+  Object.entries(schema.shape).flatMap(([key, child]) => {
+    const inner = objectOf(child);
+    return inner === undefined ? [[...at, key]] : leaves(inner, [...at, key]);
+  });
+
+/** Every key that holds a value, in the schema's order. */
+export const settingKeys: readonly KeyPath[] = leaves(settingsSchema, []);
+
+/** The keys allowed inside the object at `at`; empty when there is no object. */
+export const keysWithin = (at: KeyPath): readonly string[] => {
+  let schema: z.ZodObject | undefined = settingsSchema;
+  for (const key of at) schema = objectOf(schema?.shape[key]);
+  return schema === undefined ? [] : Object.keys(schema.shape);
+};
+
+/** `ssh.limits.perSource` → `SALLYPORT_SSH_LIMITS_PER_SOURCE`. */
+export const environmentName = (key: KeyPath): string =>
+  `SALLYPORT_${key
+    .map((part) =>
+      part
+        .replace(/([a-z])([A-Z])/g, '$1_$2')
+        .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
+        .toUpperCase(),
+    )
+    .join('_')}`;
