@@ -1,0 +1,284 @@
+// Turns what happens in a session into the events of its recording: decides what is stored whole (terminals), what up
+// to a bound (output of commands) and what is only counted and hashed (transfers, forwards). It does not touch files;
+// the lines go to a sink. Keys are stored only when the device echoed them (echo.ts).
+import { createHash, type Hash } from 'node:crypto';
+import { TextDecoder } from 'node:util';
+import { EchoMatcher, type EchoVerdict } from './echo.ts';
+import {
+  type ChannelWord,
+  encodeChannelData,
+  encodeEvent,
+  encodeHeader,
+  encodeSize,
+  headerOf,
+  type RecordingHeader,
+} from './format.ts';
+import type { RecordedChannel, RecordedOutcome, RecordedSession } from './session.ts';
+
+export interface RecorderSink {
+  append(line: string): void;
+  rewriteHead(head: string): void;
+}
+
+export interface RecorderOptions {
+  /** Bytes of output, per stream, stored of a command that has no terminal; the rest is counted and hashed. */
+  readonly commandOutputBytes: number;
+  /** `echoed`: keys that the device showed again are stored as input; `none`: no keys are. */
+  readonly input: 'echoed' | 'none';
+  /** A monotonic clock in milliseconds. */
+  readonly now: () => number;
+}
+
+export const defaultRecorderOptions: RecorderOptions = {
+  commandOutputBytes: 1024 * 1024,
+  input: 'echoed',
+  now: () => performance.now(),
+};
+
+/** Input shorter than this gets no hash: a hash of something short, a password say, can be guessed. Bytes. */
+const hashedInputBytes = 4096;
+/** Events of one session's hidden keys are at least this far apart, so that they don't tell a length. Milliseconds. */
+const hiddenInterval = 1000;
+/** Channels that one recording follows at a time; SSH servers allow far fewer. */
+const maximumChannels = 4096;
+
+/** How a stream of output is kept. */
+type Keeping =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'bounded'; left: number }
+  | { readonly kind: 'counted' };
+
+interface OutputStream {
+  bytes: number;
+  readonly hash: Hash;
+  readonly decoder: TextDecoder;
+  keeping: Keeping;
+}
+
+interface Channel {
+  readonly number: number;
+  /** The plain channel's events are those that asciicast players show. */
+  readonly plain: boolean;
+  readonly echo: EchoMatcher | undefined;
+  readonly keys: TextDecoder;
+  input: { bytes: number; readonly hash: Hash | undefined };
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  hiddenAt: number;
+}
+
+type Phase = 'recording' | 'ended';
+
+export class Recorder {
+  readonly #sink: RecorderSink;
+  readonly #options: RecorderOptions;
+  readonly #header: RecordingHeader;
+  readonly #channels = new Map<number, Channel>();
+  readonly #startedAt: number;
+  #plainChannel: number | undefined;
+  #lastAt = 0;
+  #phase: Phase = 'recording';
+
+  constructor(session: RecordedSession, sink: RecorderSink, options: RecorderOptions) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#header = headerOf(session);
+    this.#startedAt = options.now();
+  }
+
+  channelStarted(number: number, description: RecordedChannel): void {
+    if (this.#phase === 'ended') return;
+    this.channelEnded(number);
+    if (this.#channels.size >= maximumChannels) return;
+    const { kind, detail, terminal } = description;
+    const plain = this.#plainChannel === undefined && terminal !== undefined;
+    if (plain) {
+      this.#plainChannel = number;
+      const { columns, rows, type } = terminal;
+      this.#sink.rewriteHead(encodeHeader({ ...this.#header, terminal: { columns, rows, type } }));
+      this.#emit('r', encodeSize(columns, rows));
+    }
+    const shown = terminal === undefined ? undefined : { ...terminal, type: terminal.type.slice(0, 64) };
+    this.#tell(
+      number,
+      'start',
+      JSON.stringify({ kind, detail: detail.slice(0, 64 * 1024), terminal: shown, plain }),
+    );
+    const keeping = (): Keeping => {
+      if (terminal !== undefined || kind === 'shell') return { kind: 'whole' };
+      if (kind === 'exec') return { kind: 'bounded', left: this.#options.commandOutputBytes };
+      return { kind: 'counted' };
+    };
+    const stream = (): OutputStream => ({
+      bytes: 0,
+      hash: createHash('sha256'),
+      decoder: new TextDecoder('utf-8', { ignoreBOM: true }),
+      keeping: keeping(),
+    });
+    this.#channels.set(number, {
+      number,
+      plain,
+      echo: terminal !== undefined && this.#options.input === 'echoed' ? new EchoMatcher() : undefined,
+      keys: new TextDecoder('utf-8', { ignoreBOM: true }),
+      // What is typed at a terminal gets no hash; see hashedInputBytes.
+      input: { bytes: 0, hash: terminal === undefined ? createHash('sha256') : undefined },
+      stdout: stream(),
+      stderr: stream(),
+      hiddenAt: Number.NEGATIVE_INFINITY,
+    });
+  }
+
+  input(number: number, data: Buffer): void {
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    channel.input.bytes += data.length;
+    channel.input.hash?.update(data);
+    if (channel.echo === undefined) return;
+    this.#judge(channel, channel.echo.typed(channel.keys.decode(data, { stream: true })));
+  }
+
+  output(number: number, data: Buffer, name: 'stdout' | 'stderr'): void {
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    const stream = channel[name];
+    stream.bytes += data.length;
+    switch (stream.keeping.kind) {
+      case 'counted':
+        stream.hash.update(data);
+        return;
+      case 'bounded': {
+        stream.hash.update(data);
+        if (data.includes(0)) {
+          this.#cut(channel, name, 'binary');
+          return;
+        }
+        const { left } = stream.keeping;
+        const kept = data.length > left ? data.subarray(0, left) : data;
+        stream.keeping.left -= kept.length;
+        this.#show(channel, name, stream.decoder.decode(kept, { stream: true }));
+        if (kept.length < data.length) this.#cut(channel, name, 'bound');
+        return;
+      }
+      case 'whole': {
+        const text = stream.decoder.decode(data, { stream: true });
+        if (channel.echo !== undefined) this.#judge(channel, channel.echo.shown(text));
+        this.#show(channel, name, text);
+        return;
+      }
+    }
+  }
+
+  resize(number: number, columns: number, rows: number): void {
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    if (channel.plain) this.#emit('r', encodeSize(columns, rows));
+    else this.#tell(number, 'r', encodeSize(columns, rows));
+  }
+
+  exit(number: number, outcome: RecordedOutcome): void {
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    this.#flush(channel);
+    switch (outcome.kind) {
+      case 'status':
+        this.#tell(number, 'exit', JSON.stringify({ status: outcome.status }));
+        break;
+      case 'signal':
+        this.#tell(
+          number,
+          'exit',
+          JSON.stringify({
+            signal: outcome.signal.slice(0, 64),
+            coreDumped: outcome.coreDumped,
+            message: outcome.message.slice(0, 1024),
+          }),
+        );
+        break;
+      case 'none':
+        this.#tell(number, 'exit', '{}');
+        break;
+    }
+    // Players take `x` for the end, with a number as shells report it; a signal's number isn't known here.
+    if (channel.plain && outcome.kind !== 'none') {
+      this.#emit('x', outcome.kind === 'status' ? String(outcome.status) : '255');
+    }
+  }
+
+  channelEnded(number: number): void {
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    this.#flush(channel);
+    if (channel.echo !== undefined) this.#judge(channel, channel.echo.finish());
+    this.#channels.delete(number);
+    const output = ({ bytes, hash, keeping }: OutputStream) =>
+      keeping.kind === 'whole' ? { bytes } : { bytes, sha256: hash.digest('hex') };
+    const { bytes, hash } = channel.input;
+    const hashed = hash !== undefined && bytes >= hashedInputBytes;
+    this.#tell(
+      number,
+      'end',
+      JSON.stringify({
+        input: hashed ? { bytes, sha256: hash.digest('hex') } : { bytes },
+        stdout: output(channel.stdout),
+        stderr: output(channel.stderr),
+      }),
+    );
+  }
+
+  /** Ends every channel and puts the closing event; nothing is recorded afterwards. */
+  end(): void {
+    if (this.#phase === 'ended') return;
+    for (const number of [...this.#channels.keys()]) this.channelEnded(number);
+    const duration = (this.#options.now() - this.#startedAt) / 1000;
+    this.#tell(0, 'closed', JSON.stringify({ duration: Number(duration.toFixed(6)) }));
+    this.#phase = 'ended';
+  }
+
+  #judge(channel: Channel, verdicts: readonly EchoVerdict[]): void {
+    for (const verdict of verdicts) {
+      switch (verdict.kind) {
+        case 'echoed':
+          if (channel.plain) this.#emit('i', verdict.text);
+          else this.#tell(channel.number, 'i', verdict.text);
+          break;
+        case 'hidden': {
+          const now = this.#options.now();
+          if (now - channel.hiddenAt < hiddenInterval) break;
+          channel.hiddenAt = now;
+          this.#tell(channel.number, 'hidden', '');
+          break;
+        }
+      }
+    }
+  }
+
+  #show(channel: Channel, name: 'stdout' | 'stderr', text: string): void {
+    if (text === '') return;
+    if (channel.plain && name === 'stdout') this.#emit('o', text);
+    else this.#tell(channel.number, name === 'stdout' ? 'o' : 'e', text);
+  }
+
+  #cut(channel: Channel, name: 'stdout' | 'stderr', reason: 'bound' | 'binary'): void {
+    this.#show(channel, name, channel[name].decoder.decode());
+    channel[name].keeping = { kind: 'counted' };
+    this.#tell(channel.number, 'cut', JSON.stringify({ stream: name, reason }));
+  }
+
+  /** What is left of a character that never became whole is shown as a replacement. */
+  #flush(channel: Channel): void {
+    for (const name of ['stdout', 'stderr'] as const) {
+      if (channel[name].keeping.kind !== 'counted') this.#show(channel, name, channel[name].decoder.decode());
+    }
+  }
+
+  #tell(number: number, word: ChannelWord, payload: string): void {
+    this.#emit('c', encodeChannelData(number, word, payload));
+  }
+
+  #emit(code: string, data: string): void {
+    if (this.#phase === 'ended') return;
+    const at = Math.max(this.#lastAt, Math.round((this.#options.now() - this.#startedAt) * 1000));
+    this.#sink.append(encodeEvent(at - this.#lastAt, code, data));
+    this.#lastAt = at;
+  }
+}
