@@ -1,0 +1,216 @@
+// Watches a device's output for the sequences that change what the terminal is: bracketed paste (which brackets the
+// life of a line editor), the alternate screen, shell marks, keyboard protocols, margins. Says where in the bytes
+// each stands, and which stretches hold nothing but plain text. It draws nothing.
+
+export type OutputEvent =
+  /** `CSI ? 2004 h` and `l`: a line editor starts to read, and has stopped reading. */
+  | { readonly kind: 'editor-on'; readonly at: number }
+  | { readonly kind: 'editor-off'; readonly at: number }
+  | { readonly kind: 'alternate-on'; readonly at: number }
+  | { readonly kind: 'alternate-off'; readonly at: number }
+  /** OSC 133 or OSC 633: `A` prompt start, `B` prompt end, `C` output start, `D` command end. */
+  | { readonly kind: 'mark'; readonly at: number; readonly mark: string }
+  /** Anything else that a plain stretch of text would not hold. */
+  | { readonly kind: 'other'; readonly at: number };
+
+type ScanState = 'ground' | 'escape' | 'escape-intermediate' | 'csi' | 'string' | 'string-escape' | 'c1';
+
+/** Longer parameters than this belong to no mode that we follow. */
+const MAXIMUM_PARAMETERS = 96;
+
+export class OutputScanner {
+  #state: ScanState = 'ground';
+  #introducer = 0;
+  #parameters = '';
+  #editorOn = false;
+  #alternate = false;
+  #margins = false;
+  #keyboardPushes = 0;
+  #everEditor = false;
+
+  /** Bracketed paste is on: a line editor (or an editor) reads. */
+  get editorOn(): boolean {
+    return this.#editorOn;
+  }
+
+  /** Bracketed paste was on at some time in this channel. */
+  get everEditor(): boolean {
+    return this.#everEditor;
+  }
+
+  get alternate(): boolean {
+    return this.#alternate;
+  }
+
+  /** A scroll region other than the whole screen may be in force. */
+  get margins(): boolean {
+    return this.#margins;
+  }
+
+  /** How many times a program asked for the kitty keyboard protocol without giving it back. */
+  get keyboardPushes(): number {
+    return this.#keyboardPushes;
+  }
+
+  /** In the middle of a sequence. */
+  get unfinished(): boolean {
+    return this.#state !== 'ground';
+  }
+
+  /** `at` of each event is the offset just behind its sequence. Colours (SGR) make no event. */
+  scan(data: Buffer): OutputEvent[] {
+    const events: OutputEvent[] = [];
+    let at = 0;
+    while (at < data.length) {
+      if (this.#state === 'ground') {
+        at = this.#ground(data, at, events);
+        continue;
+      }
+      const byte = data[at] ?? 0;
+      at += 1;
+      this.#step(byte, at, events);
+    }
+    return events;
+  }
+
+  /** Skips plain text quickly; returns the offset behind what it consumed. */
+  #ground(data: Buffer, from: number, events: OutputEvent[]): number {
+    for (let at = from; at < data.length; at++) {
+      const byte = data[at] ?? 0;
+      if (byte >= 0x20 && byte < 0x7f) continue;
+      if (byte === 0x0a || byte === 0x0d || byte === 0x07 || byte === 0x09 || byte === 0x00) continue;
+      if (byte === 0x1b) {
+        this.#state = 'escape';
+        return at + 1;
+      }
+      if (byte === 0xc2) {
+        this.#state = 'c1';
+        return at + 1;
+      }
+      if (byte >= 0x80) continue;
+      // BS, VT, FF, SO, SI and the rest.
+      events.push({ kind: 'other', at: at + 1 });
+    }
+    return data.length;
+  }
+
+  #step(byte: number, at: number, events: OutputEvent[]): void {
+    if (byte === 0x18 || byte === 0x1a) {
+      this.#state = 'ground';
+      events.push({ kind: 'other', at });
+      return;
+    }
+    switch (this.#state) {
+      case 'ground':
+        return;
+      case 'c1':
+        if (byte === 0x9b) this.#enter('csi', byte);
+        else if (byte === 0x9d || byte === 0x90 || byte === 0x98 || byte === 0x9e || byte === 0x9f) {
+          this.#enter('string', byte === 0x9d ? 0x5d : 0x50);
+        } else {
+          this.#state = 'ground';
+          if (byte < 0xa0) events.push({ kind: 'other', at });
+        }
+        return;
+      case 'escape':
+        if (byte === 0x5b) this.#enter('csi', byte);
+        else if (byte === 0x5d || byte === 0x50 || byte === 0x58 || byte === 0x5e || byte === 0x5f) {
+          this.#enter('string', byte);
+        } else if (byte === 0x1b) {
+          this.#state = 'escape';
+        } else if (byte >= 0x20 && byte <= 0x2f) {
+          this.#state = 'escape-intermediate';
+        } else if (byte >= 0x30) {
+          this.#state = 'ground';
+          if (byte === 0x63) this.#reset();
+          events.push({ kind: 'other', at });
+        } else events.push({ kind: 'other', at });
+        return;
+      case 'escape-intermediate':
+        if (byte === 0x1b) this.#state = 'escape';
+        else if (byte >= 0x30) {
+          this.#state = 'ground';
+          events.push({ kind: 'other', at });
+        }
+        return;
+      case 'csi':
+        if (byte === 0x1b) {
+          this.#state = 'escape';
+          events.push({ kind: 'other', at });
+        } else if (byte >= 0x40 && byte < 0x7f) {
+          this.#state = 'ground';
+          this.#csi(String.fromCharCode(byte), at, events);
+        } else if (byte >= 0x20 && byte < 0x40) {
+          if (this.#parameters.length < MAXIMUM_PARAMETERS) this.#parameters += String.fromCharCode(byte);
+        } else events.push({ kind: 'other', at });
+        return;
+      case 'string':
+        if (byte === 0x1b) this.#state = 'string-escape';
+        else if (byte === 0x07) {
+          this.#state = 'ground';
+          this.#string(at, events);
+        } else if (this.#parameters.length < MAXIMUM_PARAMETERS) {
+          this.#parameters += String.fromCharCode(byte);
+        }
+        return;
+      case 'string-escape':
+        if (byte === 0x5c) {
+          this.#state = 'ground';
+          this.#string(at, events);
+        } else {
+          this.#state = 'escape';
+          this.#step(byte, at, events);
+        }
+        return;
+    }
+  }
+
+  #enter(state: 'csi' | 'string', introducer: number): void {
+    this.#state = state;
+    this.#introducer = introducer;
+    this.#parameters = '';
+  }
+
+  #reset(): void {
+    this.#editorOn = false;
+    this.#alternate = false;
+    this.#margins = false;
+    this.#keyboardPushes = 0;
+  }
+
+  #csi(final: string, at: number, events: OutputEvent[]): void {
+    const parameters = this.#parameters;
+    if (final === 'm' && !/[<=>?]/.test(parameters)) return;
+    if ((final === 'h' || final === 'l') && parameters.startsWith('?')) {
+      const on = final === 'h';
+      for (const mode of parameters.slice(1).split(';')) {
+        if (mode === '2004') {
+          this.#editorOn = on;
+          if (on) this.#everEditor = true;
+          events.push({ kind: on ? 'editor-on' : 'editor-off', at });
+        } else if (mode === '1049' || mode === '1047' || mode === '47') {
+          this.#alternate = on;
+          events.push({ kind: on ? 'alternate-on' : 'alternate-off', at });
+        } else events.push({ kind: 'other', at });
+      }
+      return;
+    }
+    if (final === 'r') this.#margins = !/^(0|1)?(;0?)?$/.test(parameters);
+    if (final === 'p' && parameters.endsWith('!')) this.#margins = false;
+    if (final === 'u' && parameters.startsWith('>'))
+      this.#keyboardPushes = Math.min(99, this.#keyboardPushes + 1);
+    if (final === 'u' && parameters.startsWith('<'))
+      this.#keyboardPushes = Math.max(0, this.#keyboardPushes - 1);
+    events.push({ kind: 'other', at });
+  }
+
+  #string(at: number, events: OutputEvent[]): void {
+    if (this.#introducer !== 0x5d) {
+      events.push({ kind: 'other', at });
+      return;
+    }
+    const mark = /^(?:133|633);([A-Z])/.exec(this.#parameters)?.[1];
+    if (mark !== undefined) events.push({ kind: 'mark', at, mark });
+    else events.push({ kind: 'other', at });
+  }
+}

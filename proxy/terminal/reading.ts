@@ -1,0 +1,196 @@
+// Puts together what the screen shows and what the keys say into one reading of the line, with every text that it
+// may be, how it was read, and what casts doubt on it. Two witnesses that agree make a reading certain; one alone
+// never does, unless a fresh redraw by the line editor itself confirms it.
+import type { KeysState } from './keys-model.ts';
+import type { LineDoubt, LineOnScreen } from './line-reader.ts';
+
+/** How a command was read. `exact`: keys and screen agree. `integrated`: the shell itself reported it. */
+export type ReadHow = 'exact' | 'integrated' | 'screen' | 'keys';
+
+export type Doubt =
+  | LineDoubt
+  /** The screen never showed what the keys say. */
+  | 'mismatch'
+  /** Nothing of what was typed was echoed. */
+  | 'no-echo'
+  /** Output came while the line was typed. */
+  | 'output'
+  /** The wait for the echo ended at its bound. */
+  | 'unsettled'
+  /** History expansion is left in the line. */
+  | 'history-expansion'
+  /** The fresh redraw showed something else. */
+  | 'redrawn-differently'
+  /** The line editor did not redraw when asked to. */
+  | 'not-redrawn'
+  /** No prompt and no line editor are known here: a program reads. */
+  | 'in-program'
+  /** A key whose effect is not known for this editor was used. */
+  | 'unknown-key';
+
+export interface Reading {
+  readonly text: string;
+  /** Every text the line may be, the reading first, each once. All of them are judged. */
+  readonly candidates: readonly string[];
+  readonly how: ReadHow;
+  /** 0 to 1; from `CERTAIN` on the reading is certain. */
+  readonly confidence: number;
+  readonly doubts: readonly Doubt[];
+}
+
+export const CERTAIN = 0.9;
+
+export interface Evidence {
+  readonly screen: LineOnScreen;
+  /** The same line as the editor drew it anew when asked, if it did. */
+  readonly redrawn: LineOnScreen | undefined;
+  readonly keys: KeysState;
+  /** What else is known of this moment. */
+  readonly doubts: readonly Doubt[];
+}
+
+/** What a line editor shows for text that is not shown as it is: control characters, tabs, zero-width marks. */
+function displayed(text: string): string {
+  let shown = '';
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    if (character === '\n') shown += '\n';
+    else if (code < 0x20) shown += `^${String.fromCharCode(code + 64)}`;
+    else if (code === 0x7f) shown += '^?';
+    else shown += character;
+  }
+  return shown;
+}
+
+/** Leaves only what every terminal and editor agree to show. */
+function essence(text: string): string {
+  return text
+    .normalize('NFC')
+    .replace(/[\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff\p{M}]/gu, '')
+    .replace(/[ \t]+$/gm, '')
+    .replace(/\t/g, ' ');
+}
+
+/** Several rows of one buffer may be indented or prefixed by the editor; the words are what counts. */
+function rowsEssence(text: string): string {
+  return essence(text)
+    .split('\n')
+    .map((row) => row.trim())
+    .filter((row) => row !== '')
+    .join('\n');
+}
+
+/** Whether the screen shows exactly this text. */
+export function shows(screen: string, typed: string): boolean {
+  const seen = essence(screen);
+  const meant = essence(displayed(typed));
+  if (seen === meant) return true;
+  if (typed.includes('\t')) {
+    const squeeze = (text: string): string => text.replace(/ +/g, ' ');
+    if (squeeze(seen) === squeeze(essence(displayed(typed).replace(/\^I/g, ' ')))) return true;
+  }
+  if (typed.includes('\n') && rowsEssence(screen) === rowsEssence(displayed(typed))) return true;
+  return false;
+}
+
+/** Whether what is visible can be a window on this text: an editor that scrolls shows only a part. */
+export function showsPart(screen: string, typed: string): boolean {
+  const seen = essence(screen)
+    .replace(/[<>*+]\s*$/, '')
+    .replace(/^[<>*+]/, '')
+    .trim();
+  return seen.length >= 8 && essence(displayed(typed)).includes(seen);
+}
+
+/** The same text up to characters that the screen cannot show (placeholders and question marks). */
+function showsWithHoles(screen: string, typed: string): boolean {
+  const seen = Array.from(essence(screen));
+  const meant = Array.from(essence(displayed(typed)));
+  if (seen.length !== meant.length) return false;
+  return meant.every((character, index) => {
+    if (seen[index] === character) return true;
+    return (character.codePointAt(0) ?? 0) > 0x7e && /[?\ufffd _]/.test(seen[index] ?? '');
+  });
+}
+
+const unique = (texts: readonly (string | undefined)[]): string[] => [
+  ...new Set(texts.filter((text): text is string => text !== undefined)),
+];
+
+/** The keys' text that the screen shows, if any. */
+export function agreed(screen: LineOnScreen, keys: KeysState): string | undefined {
+  if (keys.kind !== 'known') return undefined;
+  return (
+    keys.texts.find((text) => shows(screen.text, text)) ??
+    keys.texts.find((text) => screen.withSuggestion !== undefined && shows(screen.withSuggestion, text))
+  );
+}
+
+/** Doubts about the screen that a redraw by the editor itself does not remove. */
+const LASTING: ReadonlySet<Doubt> = new Set<Doubt>([
+  'scrolled',
+  'caret',
+  'history-expansion',
+  'rows',
+  'full-row',
+  'faint',
+]);
+
+export function fuse(evidence: Evidence): Reading {
+  const { screen, redrawn, keys } = evidence;
+  const doubts = new Set<Doubt>([...evidence.doubts]);
+  const keyTexts = keys.kind === 'known' ? keys.texts : [];
+  const candidates = unique([
+    redrawn?.text,
+    screen.text,
+    screen.withSuggestion,
+    redrawn?.withSuggestion,
+    ...keyTexts,
+  ]);
+  const reading = (text: string, how: ReadHow, confidence: number): Reading => ({
+    text,
+    candidates: unique([text, ...candidates]),
+    how,
+    confidence: evidence.doubts.includes('history-expansion') ? Math.min(confidence, 0.5) : confidence,
+    doubts: [...doubts],
+  });
+
+  if (redrawn !== undefined) {
+    const text = agreed(redrawn, keys);
+    if (text !== undefined) return reading(text, 'exact', 0.99);
+    const part = keyTexts.find((typed) => showsWithHoles(redrawn.text, typed));
+    if (part !== undefined) return reading(part, 'exact', 0.95);
+    for (const doubt of redrawn.doubts) doubts.add(doubt);
+    const same = essence(redrawn.text) === essence(screen.text);
+    if (!same) doubts.add('redrawn-differently');
+    if (keys.kind === 'known') doubts.add('mismatch');
+    const lasting = redrawn.doubts.some((doubt) => LASTING.has(doubt));
+    return reading(redrawn.text, 'screen', lasting ? 0.6 : same ? 0.95 : 0.9);
+  }
+
+  const text = agreed(screen, keys);
+  for (const doubt of screen.doubts) doubts.add(doubt);
+  if (text !== undefined && text.trim() !== '') return reading(text, 'exact', 0.98);
+  if (text !== undefined) return reading(text, 'exact', doubts.has('prompt-lost') ? 0.6 : 0.95);
+  if (keys.kind === 'known') {
+    const first = keyTexts[0] ?? '';
+    const holes = keyTexts.find((typed) => showsWithHoles(screen.text, typed));
+    if (holes !== undefined) return reading(holes, 'exact', 0.95);
+    const part = keyTexts.find((typed) => showsPart(screen.text, typed));
+    if (part !== undefined && (doubts.has('scrolled') || part.length > 40))
+      return reading(part, 'keys', 0.92);
+    doubts.add('mismatch');
+    if (screen.text.trim() === '' && first !== '') {
+      doubts.add('no-echo');
+      return reading(first, 'keys', 0.4);
+    }
+    return reading(screen.text, 'screen', 0.5);
+  }
+  const clean = screen.doubts.every((doubt) => doubt === 'search' || doubt === 'gap');
+  const tail = essence(keys.tail);
+  if (tail !== '' && !essence(screen.text).includes(tail)) {
+    doubts.add('mismatch');
+    return reading(screen.text, 'screen', 0.4);
+  }
+  return reading(screen.text, 'screen', clean ? 0.85 : 0.5);
+}
