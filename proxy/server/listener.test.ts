@@ -48,7 +48,7 @@ const scene = async (
       throw error;
     },
   });
-  endings.push(() => listener[Symbol.asyncDispose]());
+  endings.push(() => listener[Symbol.dispose]());
   const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
   const next = async <T>(queue: T[], name: string): Promise<T> => {
     if (queue.length === 0) await once(events, name);
@@ -144,8 +144,8 @@ test('an address that is taken is an error with the address in it', async () => 
       onRefused: () => {},
       onError: () => {},
     });
-  await using first = make();
-  await using second = make();
+  using first = make();
+  using second = make();
   const { port } = await first.listen({ host: '127.0.0.1', port: 0 });
   await expect(second.listen({ host: '127.0.0.1', port })).rejects.toThrow(ListenError);
   await expect(second.listen({ host: '127.0.0.1', port })).rejects.toThrow(`127.0.0.1 port ${port}`);

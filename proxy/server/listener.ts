@@ -67,8 +67,8 @@ const isIn = (address: string, networks: readonly Network[]): boolean => {
   return networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits));
 };
 
-export class Listener implements AsyncDisposable {
-  #options: ListenerOptions;
+export class Listener implements Disposable {
+  readonly #options: ListenerOptions;
   #networks: readonly Network[];
   readonly #servers: Server[] = [];
   readonly #waiting = new Set<Socket>();
@@ -106,16 +106,10 @@ export class Listener implements AsyncDisposable {
     };
   }
 
-  /** Stops accepting at once; connections that were handed on are not touched. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = this.#servers.splice(0).map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-        }),
-    );
+  /** Stops accepting at once; connections that were handed on are not touched, and not waited for. */
+  [Symbol.dispose](): void {
+    for (const server of this.#servers.splice(0)) server.close();
     for (const socket of this.#waiting) socket.destroy();
-    await Promise.all(closed);
   }
 
   #accept(socket: Socket): void {

@@ -44,7 +44,8 @@ export type ToWorker =
   | { readonly kind: 'drain'; readonly tell: string }
   /** Every connection ends, its users told why. */
   | { readonly kind: 'end-all'; readonly reason: string; readonly tell: string }
-  | { readonly kind: 'configure'; readonly config: unknown }
+  /** The whole Config, as JSON. */
+  | { readonly kind: 'configure'; readonly config: string }
   | { readonly kind: 'ping'; readonly number: number }
   | { readonly kind: 'stop' };
 
@@ -62,7 +63,7 @@ const toWorker = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('overdue'), tickets: z.array(z.number()) }),
   z.object({ kind: z.literal('drain'), tell: z.string() }),
   z.object({ kind: z.literal('end-all'), reason: z.string(), tell: z.string() }),
-  z.object({ kind: z.literal('configure'), config: z.unknown() }),
+  z.object({ kind: z.literal('configure'), config: z.string() }),
   z.object({ kind: z.literal('ping'), number: z.number() }),
   z.object({ kind: z.literal('stop') }),
 ]);
