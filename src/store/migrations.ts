@@ -1,0 +1,224 @@
+// The schema's history, oldest first; each step runs once, in a transaction, on SQLite and PostgreSQL alike. A new
+// table is a new step at the end: steps that were released are never edited. Steps use literal names, never schema.ts,
+// so that an old step means the same for ever.
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import type { Migration, MigrationProvider } from 'kysely/migration';
+
+/** Column types that mean the same on both stores. Text compares by bytes, so that orders and keysets agree. */
+interface ColumnTypes {
+  readonly text: ReturnType<typeof sql>;
+  /** 64 bits; values stay within Number.MAX_SAFE_INTEGER. */
+  readonly integer: 'bigint' | 'integer';
+}
+
+type Step = (db: Kysely<unknown>, types: ColumnTypes) => Promise<void>;
+
+const directory: Step = async (db, { text, integer }) => {
+  await db.schema
+    .createTable('users')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('name', text, (c) => c.notNull().unique())
+    .addColumn('password_hash', text)
+    .addColumn('totp_sealed', text)
+    .addColumn('roles_json', text, (c) => c.notNull())
+    .addColumn('department', text)
+    .addColumn('priority', text, (c) => c.notNull())
+    .addColumn('authentication_json', text)
+    .addColumn('disabled_reason', text)
+    .addColumn('created_at', integer, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('user_keys')
+    .addColumn('user_id', text, (c) => c.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('position', integer, (c) => c.notNull())
+    .addColumn('line', text, (c) => c.notNull())
+    .addPrimaryKeyConstraint('user_keys_pk', ['user_id', 'position'])
+    .execute();
+  await db.schema
+    .createTable('user_groups')
+    .addColumn('user_id', text, (c) => c.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('group_name', text, (c) => c.notNull())
+    .addPrimaryKeyConstraint('user_groups_pk', ['user_id', 'group_name'])
+    .execute();
+  await db.schema
+    .createTable('devices')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('name', text, (c) => c.notNull().unique())
+    .addColumn('host', text, (c) => c.notNull())
+    .addColumn('port', integer, (c) => c.notNull())
+    .addColumn('os', text)
+    .addColumn('created_at', integer, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('device_tags')
+    .addColumn('device_id', text, (c) => c.notNull().references('devices.id').onDelete('cascade'))
+    .addColumn('tag', text, (c) => c.notNull())
+    .addPrimaryKeyConstraint('device_tags_pk', ['device_id', 'tag'])
+    .execute();
+  await db.schema
+    .createTable('device_host_keys')
+    .addColumn('device_id', text, (c) => c.notNull().references('devices.id').onDelete('cascade'))
+    .addColumn('position', integer, (c) => c.notNull())
+    .addColumn('key_line', text, (c) => c.notNull())
+    .addColumn('origin', text, (c) => c.notNull())
+    .addColumn('pinned_at', integer, (c) => c.notNull())
+    .addPrimaryKeyConstraint('device_host_keys_pk', ['device_id', 'position'])
+    .execute();
+  await db.schema
+    .createTable('credentials')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('name', text, (c) => c.notNull().unique())
+    .addColumn('device_id', text, (c) => c.notNull().references('devices.id').onDelete('cascade'))
+    .addColumn('username', text, (c) => c.notNull())
+    .addColumn('kind', text, (c) => c.notNull())
+    .addColumn('password_sealed', text)
+    .addColumn('private_key_sealed', text)
+    .addColumn('created_at', integer, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex('credentials_by_device').on('credentials').column('device_id').execute();
+  await db.schema
+    .createTable('grants')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('name', text, (c) => c.notNull().unique())
+    .addColumn('channels_json', text, (c) => c.notNull())
+    .addColumn('subsystems_json', text, (c) => c.notNull())
+    .addColumn('times_json', text, (c) => c.notNull())
+    .addColumn('recording', text, (c) => c.notNull())
+    .addColumn('contact', text)
+    .addColumn('any_credential', integer, (c) => c.notNull())
+    .addColumn('created_at', integer, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('grant_members')
+    .addColumn('grant_id', text, (c) => c.notNull().references('grants.id').onDelete('cascade'))
+    .addColumn('kind', text, (c) => c.notNull())
+    .addColumn('value', text, (c) => c.notNull())
+    .addPrimaryKeyConstraint('grant_members_pk', ['grant_id', 'kind', 'value'])
+    .execute();
+  await db.schema
+    .createIndex('grant_members_by_value')
+    .on('grant_members')
+    .columns(['kind', 'value'])
+    .execute();
+  await db.schema
+    .createTable('settings')
+    .addColumn('key', text, (c) => c.primaryKey())
+    .addColumn('value_json', text, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('directory_state')
+    .addColumn('id', integer, (c) => c.primaryKey())
+    .addColumn('version', integer, (c) => c.notNull())
+    .execute();
+  await sql`insert into directory_state (id, version) values (1, 1)`.execute(db);
+};
+
+const sessions: Step = async (db, { text, integer }) => {
+  // No foreign keys: what happened stays, whatever becomes of the user or the device.
+  await db.schema
+    .createTable('sessions')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('device_id', text, (c) => c.notNull())
+    .addColumn('device_name', text, (c) => c.notNull())
+    .addColumn('device_host', text, (c) => c.notNull())
+    .addColumn('device_port', integer, (c) => c.notNull())
+    .addColumn('credential_id', text, (c) => c.notNull())
+    .addColumn('credential_name', text, (c) => c.notNull())
+    .addColumn('account', text, (c) => c.notNull())
+    .addColumn('grant_id', text, (c) => c.notNull())
+    .addColumn('grant_name', text, (c) => c.notNull())
+    .addColumn('recording', text, (c) => c.notNull())
+    .addColumn('source_address', text, (c) => c.notNull())
+    .addColumn('source_port', integer, (c) => c.notNull())
+    .addColumn('client_identification', text, (c) => c.notNull())
+    .addColumn('authentication', text, (c) => c.notNull())
+    .addColumn('via', text, (c) => c.notNull())
+    .addColumn('gateway', text, (c) => c.notNull())
+    .addColumn('started_at', integer, (c) => c.notNull())
+    .addColumn('ended_at', integer)
+    .addColumn('end_reason', text)
+    .addColumn('bytes_from_client', integer)
+    .addColumn('bytes_from_device', integer)
+    .execute();
+  await db.schema.createIndex('sessions_by_start').on('sessions').columns(['started_at', 'id']).execute();
+  await db.schema
+    .createIndex('sessions_by_user')
+    .on('sessions')
+    .columns(['user_name', 'started_at'])
+    .execute();
+  await db.schema
+    .createIndex('sessions_by_device')
+    .on('sessions')
+    .columns(['device_name', 'started_at'])
+    .execute();
+  await sql`create index sessions_live on sessions (gateway) where ended_at is null`.execute(db);
+  await db.schema
+    .createTable('refusals')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('source_address', text, (c) => c.notNull())
+    .addColumn('wanted', text, (c) => c.notNull())
+    .addColumn('code', text, (c) => c.notNull())
+    .addColumn('detail', text, (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex('refusals_by_time').on('refusals').columns(['at', 'id']).execute();
+  await db.schema
+    .createTable('login_failures')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('key', text, (c) => c.notNull())
+    .addColumn('at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex('login_failures_by_key').on('login_failures').columns(['key', 'at']).execute();
+  await db.schema.createIndex('login_failures_by_time').on('login_failures').column('at').execute();
+  await db.schema
+    .createTable('login_sources')
+    .addColumn('user_id', text, (c) => c.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('address', text, (c) => c.notNull())
+    .addColumn('last_at', integer, (c) => c.notNull())
+    .addPrimaryKeyConstraint('login_sources_pk', ['user_id', 'address'])
+    .execute();
+  await db.schema
+    .createTable('totp_steps')
+    .addColumn('user_id', text, (c) => c.primaryKey().references('users.id').onDelete('cascade'))
+    .addColumn('step', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('changes')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addColumn('actor', text, (c) => c.notNull())
+    .addColumn('action', text, (c) => c.notNull())
+    .addColumn('kind', text, (c) => c.notNull())
+    .addColumn('name', text, (c) => c.notNull())
+    .addColumn('before_json', text)
+    .addColumn('after_json', text)
+    .execute();
+  await db.schema.createIndex('changes_by_time').on('changes').columns(['at', 'id']).execute();
+};
+
+/** The names sort in the order in which they run. */
+const STEPS: Readonly<Record<string, Step>> = {
+  '0001-directory': directory,
+  '0002-sessions': sessions,
+};
+
+export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {
+  const types: ColumnTypes =
+    kind === 'sqlite'
+      ? { text: sql`text`, integer: 'integer' }
+      : { text: sql`text collate "C"`, integer: 'bigint' };
+  const migrations: Record<string, Migration> = {};
+  for (const [name, step] of Object.entries(STEPS)) {
+    migrations[name] = { up: (db) => step(db, types) };
+  }
+  return { getMigrations: async () => migrations };
+};
