@@ -124,6 +124,12 @@ export const endSessionsOf = async (
   return answer.sessions;
 };
 
+/** Passes a store's message to the gateway's processes, for stores that carry none themselves (SQLite). */
+export const noticeGateway = async (place: GatewayPlace, topic: string, payload: string): Promise<void> => {
+  const answer = await ask(place, { do: 'notice', topic, payload });
+  if (answer.kind !== 'delivered') throw unexpected(answer);
+};
+
 /** Reads the configuration again; answers the changed keys that take effect only at the next start. */
 export const reloadGateway = async (place: GatewayPlace): Promise<readonly string[]> => {
   const answer = await ask(place, { do: 'reload' });

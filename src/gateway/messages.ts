@@ -46,6 +46,8 @@ export type ToWorker =
   | { readonly kind: 'end-all'; readonly reason: string; readonly tell: string }
   /** The whole Config, as JSON. */
   | { readonly kind: 'configure'; readonly config: string }
+  /** A store's message for every process of this gateway. */
+  | { readonly kind: 'notice'; readonly topic: string; readonly payload: string }
   | { readonly kind: 'ping'; readonly number: number }
   | { readonly kind: 'stop' };
 
@@ -64,6 +66,7 @@ const toWorker = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('drain'), tell: z.string() }),
   z.object({ kind: z.literal('end-all'), reason: z.string(), tell: z.string() }),
   z.object({ kind: z.literal('configure'), config: z.string() }),
+  z.object({ kind: z.literal('notice'), topic: z.string(), payload: z.string() }),
   z.object({ kind: z.literal('ping'), number: z.number() }),
   z.object({ kind: z.literal('stop') }),
 ]);
@@ -78,6 +81,7 @@ const toSupervisor = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ended'), ticket: z.number() }),
   z.object({ kind: z.literal('session-started'), session: liveSession }),
   z.object({ kind: z.literal('session-ended'), id: z.string() }),
+  z.object({ kind: z.literal('notice'), topic: z.string(), payload: z.string() }),
   z.object({ kind: z.literal('pong'), number: z.number() }),
 ]);
 
@@ -96,6 +100,7 @@ const controlRequest = z.discriminatedUnion('do', [
     reason: z.string().max(256),
     tell: z.string().max(1024),
   }),
+  z.strictObject({ do: z.literal('notice'), topic: z.string().max(256), payload: z.string().max(8000) }),
   z.strictObject({ do: z.literal('reload') }),
   z.strictObject({ do: z.literal('drain') }),
 ]);

@@ -226,6 +226,7 @@ export class WorkerPool {
           case 'authenticated':
           case 'session-started':
           case 'session-ended':
+          case 'notice':
             break;
           default:
             message satisfies never;
