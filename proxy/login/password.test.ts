@@ -6,27 +6,27 @@ describe('a password', () => {
   it('is right only against its own hash', async () => {
     const checker = await createPasswordChecker();
     const stored = await hashPassword('correct horse');
-    expect(await checker.check(Buffer.from('correct horse'), stored)).toBe(true);
-    expect(await checker.check(Buffer.from('correct horsf'), stored)).toBe(false);
+    expect(await checker.check('correct horse', stored)).toBe(true);
+    expect(await checker.check('correct horsf', stored)).toBe(false);
   });
 
   it('costs one verification whether or not there is a hash, and whatever its length', async () => {
     const checker = await createPasswordChecker();
     const stored = await hashPassword('x');
-    await checker.check(Buffer.from('x'), stored);
+    await checker.check('x', stored);
     expect(checker.verifications).toBe(1);
-    expect(await checker.check(Buffer.from('x'), undefined)).toBe(false);
+    expect(await checker.check('x', undefined)).toBe(false);
     expect(checker.verifications).toBe(2);
-    expect(await checker.check(Buffer.alloc(0), stored)).toBe(false);
-    expect(await checker.check(Buffer.alloc(100_000, 'x'), stored)).toBe(false);
-    expect(await checker.check(Buffer.from('x'), 'not a hash')).toBe(false);
+    expect(await checker.check('', stored)).toBe(false);
+    expect(await checker.check('x'.repeat(100_000), stored)).toBe(false);
+    expect(await checker.check('x', 'not a hash')).toBe(false);
     expect(checker.verifications).toBe(5);
   });
 
   it('does not match a one-byte stand-in when it is empty', async () => {
     const checker = await createPasswordChecker();
-    const stored = await hash(Buffer.alloc(1), { algorithm: 2 });
-    expect(await checker.check(Buffer.alloc(0), stored)).toBe(false);
+    const stored = await hash('\0', { algorithm: 2 });
+    expect(await checker.check('', stored)).toBe(false);
   });
 
   it('is stored as argon2id at the current cost', async () => {

@@ -14,7 +14,7 @@ const HIGHEST_PASSES = 16;
 
 export interface PasswordChecker {
   /** Whether `password` fits `passwordHash`. Undefined, or a hash that can't be used: false, at the decoy's cost. */
-  check(password: Buffer, passwordHash: string | undefined): Promise<boolean>;
+  check(password: string, passwordHash: string | undefined): Promise<boolean>;
   /** Argon2 verifications done so far, decoys included. */
   readonly verifications: number;
 }
@@ -46,11 +46,12 @@ export async function createPasswordChecker(): Promise<PasswordChecker> {
       return verifications;
     },
     async check(password, passwordHash) {
-      const acceptable = password.length > 0 && password.length <= LONGEST_PASSWORD;
+      const bytes = Buffer.byteLength(password);
+      const acceptable = bytes > 0 && bytes <= LONGEST_PASSWORD;
       const real = passwordHash !== undefined && isUsableHash(passwordHash) ? passwordHash : undefined;
       verifications++;
       try {
-        const matches = await verify(real ?? decoy, acceptable ? password : Buffer.alloc(1));
+        const matches = await verify(real ?? decoy, acceptable ? password : '\0');
         return matches && real !== undefined && acceptable;
       } catch {
         // A hash whose parameters read well but that can't be verified is no password at all.
