@@ -1,0 +1,244 @@
+// ssh2's packet layer (key exchange, ciphers, framing) behind a narrow, guarded face. ssh2's own message handlers
+// are bypassed: payloads of every type come to the owner. After a failure the layer is dead at once, but native
+// ciphers are freed only when no call into them can be on the stack: ssh2 alone goes on decrypting with a freed one.
+import kex from 'ssh2/lib/protocol/kex.js';
+import Protocol, { type ProtocolHostKey } from 'ssh2/lib/protocol/Protocol.js';
+import utils from 'ssh2/lib/protocol/utils.js';
+import { type Algorithms, SERVER_SIGNATURE_ALGORITHMS } from './algorithms.ts';
+import { TransportError } from './errors.ts';
+import { encodeDisconnect } from './messages.ts';
+
+/** Larger payloads are never sent: peers may refuse packets of more than 35,000 bytes (RFC 4253, section 6.1). */
+const PAYLOAD_LIMIT = 262_144;
+
+export interface PacketEvents {
+  /** Bytes for the stream. */
+  write(bytes: Uint8Array): void;
+  /** A payload that does not belong to a key exchange. False: stop, nothing more may come. */
+  payload(payload: Buffer): boolean;
+  /** A key exchange is done, the first one or a later one. */
+  exchanged(): void;
+  failed(error: TransportError): void;
+}
+
+interface Common {
+  /** Software version and comments, without `SSH-2.0-`. */
+  readonly identification: string;
+  readonly algorithms: Algorithms;
+}
+
+export type PacketOptions =
+  | (Common & { readonly role: 'server'; readonly hostKeys: Readonly<Record<string, ProtocolHostKey>> })
+  /** False from `hostKey` ends the key exchange. Whether the server holds the key is checked after it. */
+  | (Common & { readonly role: 'client'; hostKey(blob: Buffer): boolean });
+
+export interface Negotiated {
+  readonly sessionId: Buffer;
+  readonly kex: string;
+  readonly hostKey: string;
+  readonly cipherToServer: string;
+  readonly cipherToClient: string;
+  readonly macToServer: string;
+  readonly macToClient: string;
+}
+
+const STOP = Number.POSITIVE_INFINITY;
+
+export class PacketLayer {
+  readonly #protocol: Protocol;
+  readonly #events: PacketEvents;
+  #dead = false;
+  #parsing = false;
+  #queuedBytes = 0;
+
+  constructor(options: PacketOptions, events: PacketEvents) {
+    this.#events = events;
+    const { cipher, mac } = options.algorithms;
+    const direction = { cipher, mac, compress: ['none'], lang: [] };
+    const strict =
+      options.role === 'server'
+        ? ['kex-strict-s-v00@openssh.com']
+        : ['ext-info-c', 'kex-strict-c-v00@openssh.com'];
+    const protocol = new Protocol({
+      server: options.role === 'server',
+      ident: options.identification,
+      offer: new kex.KexInit({
+        kex: [...options.algorithms.kex, ...strict],
+        serverHostKey: options.algorithms.hostKey,
+        cs: direction,
+        sc: direction,
+      }),
+      ...(options.role === 'server'
+        ? { hostKeys: options.hostKeys, serverSigAlgs: SERVER_SIGNATURE_ALGORITHMS.join(',') }
+        : { hostVerifier: (blob) => options.hostKey(blob) }),
+      messageHandlers: {
+        // Reached during a key exchange only.
+        DISCONNECT: (_, reasonCode, description) => {
+          this.#deliver(encodeDisconnect(reasonCode, description));
+        },
+      },
+      onWrite: (bytes) => {
+        if (!this.#dead) events.write(bytes);
+      },
+      onHeader: () => {},
+      onError: (error) => {
+        this.#fail(
+          error.level === 'handshake' ? 'SP_KEY_EXCHANGE_FAILED' : 'SP_PROTOCOL_VIOLATION',
+          error.message,
+          error,
+        );
+      },
+      onHandshakeComplete: () => {
+        this.#queuedBytes = 0;
+        if (!this.#dead) events.exchanged();
+      },
+    });
+    this.#protocol = protocol;
+    protocol._onPayload = (payload) => this.#deliver(payload);
+    // ssh2 calls these two just before onError; the reason is sent and the ciphers are freed by our owner's orders.
+    protocol.disconnect = () => {};
+    protocol._destruct = () => {};
+  }
+
+  /** Sends our identification. */
+  start(): void {
+    this.#protocol.start();
+  }
+
+  /** The peer's identification line without CR LF; the key exchange begins. */
+  identified(line: Buffer): void {
+    // ssh2 decodes the line as text; the exchange hash needs the bytes as they came.
+    const clean = Buffer.from('SSH-2.0-x\r\n', 'latin1');
+    this.#guard(() => this.#protocol.parse(clean, 0, clean.length), line);
+  }
+
+  /** Takes bytes from the stream; they are decrypted in place. */
+  receive(chunk: Buffer): void {
+    this.#guard(() => this.#protocol.parse(chunk, 0, chunk.length));
+  }
+
+  #guard(parse: () => void, identification?: Buffer): void {
+    if (this.#dead) return;
+    this.#parsing = true;
+    try {
+      parse();
+      if (identification !== undefined) this.#protocol._remoteIdentRaw = identification;
+    } catch (error) {
+      this.#fail('SP_PROTOCOL_VIOLATION', error instanceof Error ? error.message : String(error), error);
+    } finally {
+      this.#parsing = false;
+      if (this.#dead) this.#free();
+    }
+  }
+
+  #deliver(payload: Buffer): number | undefined {
+    if (this.#dead) return STOP;
+    return this.#events.payload(payload) && !this.#dead ? undefined : STOP;
+  }
+
+  #fail(code: 'SP_KEY_EXCHANGE_FAILED' | 'SP_PROTOCOL_VIOLATION', message: string, cause: unknown): void {
+    if (this.#dead) return;
+    this.#events.failed(new TransportError(code, message, { cause }));
+  }
+
+  /** True from our KEXINIT until the exchange is done; what is sent meanwhile waits. */
+  get exchanging(): boolean {
+    return this.#protocol._kexinit !== undefined;
+  }
+
+  /** Bytes that wait for the end of a key exchange. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Sequence number that the next packet will have, or undefined while packets wait for a key exchange. */
+  get nextSequence(): number | undefined {
+    return this.exchanging ? undefined : this.#protocol._cipher.outSeqno;
+  }
+
+  /** Sequence number of the packet that is being delivered. */
+  get deliveredSequence(): number {
+    return ((this.#protocol._decipher?.inSeqno ?? 1) - 1) >>> 0;
+  }
+
+  get negotiated(): Negotiated | undefined {
+    const exchange = this.#protocol._kex;
+    if (exchange?.sessionID === undefined) return undefined;
+    const { negotiated } = exchange;
+    return {
+      sessionId: exchange.sessionID,
+      kex: negotiated.kex,
+      hostKey: negotiated.serverHostKey,
+      cipherToServer: negotiated.cs.cipher,
+      cipherToClient: negotiated.sc.cipher,
+      macToServer: negotiated.cs.mac,
+      macToClient: negotiated.sc.mac,
+    };
+  }
+
+  send(payload: Buffer): void {
+    this.#send(payload.length, (packet, at) => {
+      packet.set(payload, at);
+    });
+  }
+
+  /** Header and data go straight into the packet: one copy. */
+  sendWithData(header: Buffer, data: Buffer): void {
+    this.#send(header.length + data.length, (packet, at) => {
+      packet.set(header, at);
+      packet.set(data, at + header.length);
+    });
+  }
+
+  #send(length: number, fill: (packet: Buffer, at: number) => void): void {
+    if (this.#dead) return;
+    if (length > PAYLOAD_LIMIT) throw new RangeError(`a payload of ${length} bytes`);
+    const { write } = this.#protocol._packetRW;
+    const packet = write.alloc(length);
+    fill(packet, write.allocStart);
+    if (!utils.sendPacket(this.#protocol, write.finalize(packet))) this.#queuedBytes += length;
+  }
+
+  /** Handles the peer's KEXINIT outside of a key exchange. */
+  receiveKexInit(payload: Buffer): number | false | undefined {
+    return kex.HANDLERS[20](this.#protocol, payload);
+  }
+
+  /** Starts a key exchange, unless one is under way. */
+  rekey(): void {
+    if (!this.#dead) this.#protocol.rekey();
+  }
+
+  /**
+   * Sends DISCONNECT at once, even during a key exchange, except where neither the old keys nor the new ones would
+   * be understood: between our NEWKEYS and the peer's.
+   */
+  sendDisconnect(reasonCode: number, description: string): void {
+    if (this.#dead) return;
+    const protocol = this.#protocol;
+    if (protocol._remoteIdentRaw === undefined) return;
+    if (protocol._kexinit !== undefined && protocol._kex?._sentNEWKEYS === true) return;
+    const payload = encodeDisconnect(reasonCode, description);
+    const { write } = protocol._packetRW;
+    const at = write.allocStartKEX;
+    const packet = write.alloc(payload.length, true);
+    packet.set(payload, at);
+    utils.sendPacket(protocol, write.finalize(packet, true), true);
+  }
+
+  /** Nothing is sent, delivered or reported any more. */
+  dispose(): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    const protocol = this.#protocol;
+    protocol._onPayload = () => STOP;
+    if (protocol._decipher !== undefined) protocol._decipher._onPayload = () => STOP;
+    protocol._queue = undefined;
+    this.#queuedBytes = 0;
+    if (!this.#parsing) this.#free();
+  }
+
+  #free(): void {
+    Protocol.prototype._destruct?.call(this.#protocol);
+  }
+}
