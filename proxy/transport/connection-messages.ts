@@ -21,7 +21,7 @@ export function parseGlobalRequest(payload: Buffer): GlobalRequest {
   return { type: reader.name(), wantReply: reader.boolean(), data: reader.rest() };
 }
 
-export function encodeGlobalRequest(type: string, wantReply: boolean, data = EMPTY): Buffer {
+export function encodeGlobalRequest(type: string, wantReply: boolean, data: Buffer = EMPTY): Buffer {
   return new MessageWriter().byte(MESSAGE.GLOBAL_REQUEST).string(type).boolean(wantReply).raw(data).build();
 }
 
@@ -30,7 +30,7 @@ export function parseRequestSuccess(payload: Buffer): Buffer {
   return open(payload, MESSAGE.REQUEST_SUCCESS).rest();
 }
 
-export function encodeRequestSuccess(data = EMPTY): Buffer {
+export function encodeRequestSuccess(data: Buffer = EMPTY): Buffer {
   return new MessageWriter().byte(MESSAGE.REQUEST_SUCCESS).raw(data).build();
 }
 

@@ -1,0 +1,523 @@
+// Relays one channel between a user and a device. Each direction is a pipeline: what arrives is recorded, waits
+// while the session is held or the start is undecided, goes through the gate, and is queued for the other end.
+// A sender gets more window only for what has left that pipeline, so a stuck reader stops its own sender and costs
+// at most the windows. The gate's outlet is the only way to the device's end; nothing else here writes to it
+// except the launch of what the gate has let start.
+import { parseWindowChange } from '../transport/messages.ts';
+import type { ChannelEnd, ReplySlot } from './channel-end.ts';
+import { MAX_QUEUED_MARKS } from './channel-end.ts';
+import { PeerViolation } from './errors.ts';
+import { encodeExit, parseExit } from './exit-outcome.ts';
+import type {
+  ChannelGate,
+  ChannelStart,
+  ClientEvent,
+  DeviceEvent,
+  GateContext,
+  GateFactory,
+  GateOutlet,
+  PassedRequest,
+  StartVerdict,
+} from './gate-port.ts';
+import { OrderedQueue, type Stream } from './ordered-queue.ts';
+import type { ChannelDescription, ExitOutcome, SessionRecorder } from './ports.ts';
+import { gatewayText } from './terminal-text.ts';
+
+/** What a pair needs of the session that it belongs to. */
+export interface PairSession {
+  readonly recorder: SessionRecorder;
+  /** While true nothing is delivered in either direction; output is still recorded as it comes. */
+  readonly held: boolean;
+  /** While true no window is granted: the recorder is behind. */
+  readonly recorderBehind: boolean;
+  countFromClient(bytes: number): void;
+  countFromDevice(bytes: number): void;
+  end(reason: string, tell: string): void;
+  pairEnded(pair: ChannelPair): void;
+}
+
+export interface PairOptions {
+  readonly client: ChannelEnd;
+  readonly device: ChannelEnd;
+  readonly session: PairSession;
+  readonly gates: GateFactory;
+  readonly channel: number;
+  /** Takes the client's requests until the channel has started. Absent: there are none. */
+  readonly setup: ((name: string, body: Buffer, reply: ReplySlot) => void) | undefined;
+}
+
+export interface StartOptions {
+  readonly context: GateContext;
+  readonly start: ChannelStart;
+  readonly description: ChannelDescription;
+  /** Sends to the device what starts the channel there, if anything does. */
+  readonly launch: (verdict: { kind: 'pass' } | { kind: 'replace'; command: Buffer }) => void;
+  readonly refused: (verdict: Extract<StartVerdict, { kind: 'refuse' }>) => void;
+}
+
+type ClientMark = Exclude<ClientEvent, { kind: 'data' }>;
+type DeviceMark = Exclude<DeviceEvent, { kind: 'data' }>;
+
+/** `setup`: what the channel will be is not known yet. `starting`: the gate is asked. */
+type Phase = 'setup' | 'starting' | 'open' | 'ended';
+
+const PUMP_PIECE = 64 * 1024;
+/** How long bytes of a client that has closed its channel may wait for the device to take them. */
+const CLOSED_CLIENT_GRACE_MS = 30_000;
+export const REFUSED_STATUS = 255;
+
+class ForwardedRequest implements PassedRequest {
+  readonly name: string;
+  readonly body: Buffer;
+  readonly size: { readonly columns: number; readonly rows: number } | undefined;
+  readonly reply: ReplySlot;
+  readonly refuse: () => void;
+
+  constructor(name: string, body: Buffer, reply: ReplySlot, size: PassedRequest['size']) {
+    this.name = name;
+    this.body = body;
+    this.reply = reply;
+    this.size = size;
+    this.refuse = () => reply.settle(false);
+  }
+}
+
+/** Requests of a started session that the device may see; all others are answered with failure. */
+const PASSED_REQUESTS = new Set(['window-change', 'signal', 'break', 'xon-xoff']);
+
+export class ChannelPair implements Disposable {
+  readonly channel: number;
+  readonly #client: ChannelEnd;
+  readonly #device: ChannelEnd;
+  readonly #session: PairSession;
+  readonly #gates: GateFactory;
+  readonly #setup: PairOptions['setup'];
+  readonly #fromClient = new OrderedQueue<ClientMark>();
+  readonly #fromDevice = new OrderedQueue<DeviceMark>();
+  #phase: Phase = 'setup';
+  #gate: ChannelGate | undefined;
+  #onTerminal = false;
+  #interactive = false;
+  #described = false;
+  #pumpingClient = false;
+  #pumpingDevice = false;
+  #grace: NodeJS.Timeout | undefined;
+
+  constructor(options: PairOptions) {
+    this.channel = options.channel;
+    this.#client = options.client;
+    this.#device = options.device;
+    this.#session = options.session;
+    this.#gates = options.gates;
+    this.#setup = options.setup;
+    this.#client.attach({
+      data: (data) => this.#clientData(data),
+      request: (name, body, reply) => this.#clientRequest(name, body, reply),
+      eof: () => this.#clientMark({ kind: 'eof' }),
+      closed: () => this.#clientClosed(),
+      flushed: () => this.#replenishDevice(),
+    });
+    this.#device.attach({
+      data: (data, stream) => this.#deviceData(data, stream),
+      request: (name, body, reply) => this.#deviceRequest(name, body, reply),
+      eof: () => this.#deviceMark({ kind: 'eof' }),
+      closed: () => this.#deviceMark({ kind: 'closed' }),
+      flushed: () => this.#replenishClient(),
+    });
+  }
+
+  /** True for a shell with a terminal: notices are shown there. */
+  get interactive(): boolean {
+    return this.#interactive && this.#phase === 'open';
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Bytes that wait between the two ends. */
+  get backlog(): number {
+    return (
+      this.#fromClient.bytes +
+      this.#fromDevice.bytes +
+      this.#client.queuedBytes +
+      this.#device.queuedBytes +
+      (this.#gate?.keptFromClient ?? 0) +
+      (this.#gate?.keptFromDevice ?? 0)
+    );
+  }
+
+  /** Asks the gate, then launches and lets events flow. */
+  start(options: StartOptions): void {
+    if (this.#phase !== 'setup') return;
+    this.#phase = 'starting';
+    this.#onTerminal = options.description.terminal !== undefined;
+    this.#interactive = this.#onTerminal && options.start.kind === 'shell';
+    this.#described = true;
+    this.#session.recorder.channelStarted(this.channel, options.description);
+    let verdict: StartVerdict | Promise<StartVerdict>;
+    try {
+      this.#gate = this.#gates.open(options.context, this.#outlet());
+      verdict = this.#gate.start(options.start);
+    } catch (error) {
+      this.#gateFailed(error);
+      return;
+    }
+    if (verdict instanceof Promise) {
+      verdict.then(
+        (decided) => this.#decided(decided, options),
+        (error: unknown) => this.#gateFailed(error),
+      );
+    } else {
+      this.#decided(verdict, options);
+    }
+  }
+
+  /** The channel may not start: nothing reaches the device, the user is told. */
+  refuse(description: ChannelDescription, tell: string): void {
+    if (this.#phase !== 'setup') return;
+    this.#onTerminal = description.terminal !== undefined;
+    this.#described = true;
+    this.#session.recorder.channelStarted(this.channel, description);
+    this.end(tell);
+  }
+
+  /** The session was held or released, or the recorder has caught up. */
+  resume(): void {
+    this.#pumpDevice();
+    this.#pumpClient();
+    this.#replenishClient();
+    this.#replenishDevice();
+  }
+
+  /** Shows text of the gateway's on an interactive shell. */
+  notice(text: string): void {
+    if (!this.interactive) return;
+    this.#ownOutput(gatewayText(text, true), 'stdout');
+  }
+
+  /** Tells the user why, closes both ends. The exit status is 255. */
+  end(tell: string): void {
+    if (this.#phase === 'ended') return;
+    const started = this.#described;
+    this.#phase = 'ended';
+    this.#fromClient.clear();
+    this.#fromDevice.clear();
+    this.#device.abort();
+    if (!this.#client.closing) {
+      if (started && tell !== '') {
+        this.#ownOutput(gatewayText(tell, this.#onTerminal), this.#onTerminal ? 'stdout' : 'stderr');
+      }
+      if (started && this.#setup !== undefined) {
+        const outcome: ExitOutcome = { kind: 'status', status: REFUSED_STATUS };
+        this.#session.recorder.exit(this.channel, outcome);
+        const encoded = encodeExit(outcome);
+        if (encoded !== undefined) this.#client.sendRequest(encoded.name, encoded.body);
+      }
+      this.#client.sendEof();
+      this.#client.close();
+    }
+    this.#finishIfDone();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+    this.#phase = 'ended';
+    this.#fromClient.clear();
+    this.#fromDevice.clear();
+    const gate = this.#gate;
+    this.#gate = undefined;
+    gate?.[Symbol.dispose]();
+  }
+
+  // ---- arrivals
+
+  #clientData(data: Buffer): void {
+    this.#session.countFromClient(data.length);
+    if (this.#phase === 'ended') return;
+    if (this.#fromClient.empty && this.#flowing && !this.#pumpingClient) {
+      this.#toGate({ kind: 'data', data });
+      this.#replenishClient();
+      return;
+    }
+    this.#fromClient.pushData('stdout', data);
+    this.#pumpClient();
+  }
+
+  #clientRequest(name: string, body: Buffer, reply: ReplySlot): void {
+    if (this.#phase === 'ended') {
+      reply.settle(false);
+      return;
+    }
+    if (name === 'eow@openssh.com') {
+      // The client reads no more: the device's end is told at once, for its data may never be taken.
+      if (this.#phase === 'open') this.#device.sendUrgentRequest(name, Buffer.alloc(0));
+      return;
+    }
+    if (this.#phase === 'setup') {
+      if (this.#setup === undefined) reply.settle(false);
+      else this.#setup(name, body, reply);
+      return;
+    }
+    if (this.#setup === undefined || !PASSED_REQUESTS.has(name)) {
+      reply.settle(false);
+      return;
+    }
+    const size = name === 'window-change' ? parseWindowChange(body) : undefined;
+    if (size !== undefined) {
+      this.#session.recorder.resize(this.channel, size.columns, size.rows);
+      const last = this.#fromClient.lastMark;
+      // Only the newest size matters while the session is held.
+      if (last?.kind === 'request' && last.request.name === 'window-change') this.#fromClient.dropLastMark();
+    }
+    this.#clientMark({ kind: 'request', request: new ForwardedRequest(name, body, reply, size) });
+  }
+
+  #clientMark(mark: ClientMark): void {
+    if (this.#phase === 'ended') return;
+    if (mark.kind === 'request' && this.#fromClient.marks >= MAX_QUEUED_MARKS) {
+      throw new PeerViolation('SP_CHANNEL_FLOOD', 'too many requests wait');
+    }
+    this.#fromClient.pushMark(mark);
+    this.#pumpClient();
+  }
+
+  #clientClosed(): void {
+    if (this.#phase === 'open') {
+      this.#fromClient.pushMark({ kind: 'closed' });
+      this.#pumpClient();
+      if (!this.#device.closing || this.#device.queuedBytes > 0) {
+        this.#grace ??= setTimeout(() => this.#device.abort(), CLOSED_CLIENT_GRACE_MS).unref();
+      }
+    } else {
+      // Nothing was started that could want the rest.
+      this.#device.abort();
+    }
+    this.#finishIfDone();
+  }
+
+  #deviceData(data: Buffer, stream: Stream): void {
+    this.#session.countFromDevice(data.length);
+    if (this.#phase === 'ended') return;
+    if (this.#described) this.#session.recorder.output(this.channel, data, stream);
+    if (this.#fromDevice.empty && this.#flowing && !this.#pumpingDevice) {
+      this.#toGateFromDevice({ kind: 'data', data, stream });
+      this.#replenishDevice();
+      return;
+    }
+    this.#fromDevice.pushData(stream, data);
+    this.#pumpDevice();
+  }
+
+  #deviceRequest(name: string, body: Buffer, reply: ReplySlot): void {
+    switch (name) {
+      case 'exit-status':
+      case 'exit-signal': {
+        const outcome = parseExit(name, body);
+        reply.settle(true);
+        if (this.#phase === 'ended') return;
+        if (this.#described) this.#session.recorder.exit(this.channel, outcome);
+        this.#deviceMark({ kind: 'exit', outcome });
+        return;
+      }
+      case 'eow@openssh.com':
+        if (this.#phase === 'open') this.#client.sendUrgentRequest(name, Buffer.alloc(0));
+        return;
+      case 'xon-xoff':
+        // Flow control hint of the device's terminal (RFC 4254 section 6.8); one byte, no reply.
+        if (this.#phase === 'open' && body.length === 1) this.#client.sendUrgentRequest(name, body);
+        return;
+      default:
+        reply.settle(false);
+    }
+  }
+
+  #deviceMark(mark: DeviceMark): void {
+    if (this.#phase === 'ended') {
+      this.#finishIfDone();
+      return;
+    }
+    if (this.#phase === 'setup' && mark.kind === 'closed') {
+      this.#client.close();
+      this.#finishIfDone();
+      return;
+    }
+    if (mark.kind === 'exit' && this.#fromDevice.marks >= MAX_QUEUED_MARKS) {
+      throw new PeerViolation('SP_CHANNEL_FLOOD', 'too many requests wait');
+    }
+    this.#fromDevice.pushMark(mark);
+    this.#pumpDevice();
+    this.#finishIfDone();
+  }
+
+  // ---- through the gate
+
+  get #flowing(): boolean {
+    return this.#phase === 'open' && !this.#session.held;
+  }
+
+  #pumpClient(): void {
+    if (this.#pumpingClient) return;
+    this.#pumpingClient = true;
+    try {
+      while (this.#flowing) {
+        const next = this.#fromClient.take(PUMP_PIECE);
+        if (next === undefined) break;
+        this.#toGate(next.kind === 'data' ? { kind: 'data', data: next.data } : next.mark);
+      }
+    } finally {
+      this.#pumpingClient = false;
+    }
+    this.#replenishClient();
+  }
+
+  #pumpDevice(): void {
+    if (this.#pumpingDevice) return;
+    this.#pumpingDevice = true;
+    try {
+      while (this.#flowing) {
+        const next = this.#fromDevice.take(PUMP_PIECE);
+        if (next === undefined) break;
+        this.#toGateFromDevice(
+          next.kind === 'data' ? { kind: 'data', data: next.data, stream: next.stream } : next.mark,
+        );
+      }
+    } finally {
+      this.#pumpingDevice = false;
+    }
+    this.#replenishDevice();
+  }
+
+  #toGate(event: ClientEvent): void {
+    // Input is recorded as it goes to the gate: what is still frozen when a held session ends was never typed there.
+    if (event.kind === 'data') this.#session.recorder.input(this.channel, event.data);
+    try {
+      this.#gate?.fromClient(event);
+    } catch (error) {
+      this.#gateFailed(error);
+    }
+  }
+
+  #toGateFromDevice(event: DeviceEvent): void {
+    try {
+      this.#gate?.fromDevice(event);
+    } catch (error) {
+      this.#gateFailed(error);
+    }
+  }
+
+  #decided(verdict: StartVerdict, options: StartOptions): void {
+    if (this.#phase !== 'starting') return;
+    switch (verdict.kind) {
+      case 'pass':
+      case 'replace':
+        this.#phase = 'open';
+        options.launch(verdict);
+        this.resume();
+        return;
+      case 'refuse':
+        options.refused(verdict);
+        this.end(verdict.tell);
+        return;
+    }
+  }
+
+  /** A gate that fails lets nothing through: fail closed. */
+  #gateFailed(error: unknown): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    this.end('This session could not be judged and was stopped. Please tell your administrator.');
+    this.#session.end(`gate-failed: ${detail}`, 'This session could not be judged and was stopped.');
+  }
+
+  #outlet(): GateOutlet {
+    return {
+      toDevice: (event) => {
+        if (this.#phase !== 'open') return;
+        switch (event.kind) {
+          case 'data':
+            this.#device.sendData(event.data, 'stdout');
+            return;
+          case 'request': {
+            const request = event.request;
+            const wanted = request instanceof ForwardedRequest && request.reply.wanted;
+            this.#device.sendRequest(
+              request.name,
+              request.body,
+              wanted ? (ok) => request.reply.settle(ok) : undefined,
+            );
+            return;
+          }
+          case 'eof':
+            this.#device.sendEof();
+            return;
+          case 'closed':
+            this.#device.close();
+            return;
+        }
+      },
+      toClient: (event) => {
+        if (this.#phase !== 'open') return;
+        switch (event.kind) {
+          case 'data':
+            this.#client.sendData(event.data, event.stream);
+            return;
+          case 'exit': {
+            const encoded = encodeExit(event.outcome);
+            if (encoded !== undefined) this.#client.sendRequest(encoded.name, encoded.body);
+            return;
+          }
+          case 'eof':
+            this.#client.sendEof();
+            return;
+          case 'closed':
+            this.#client.close();
+            return;
+        }
+      },
+      injectToDevice: (data) => {
+        if (this.#phase === 'open') this.#device.sendData(data, 'stdout');
+      },
+      injectToClient: (data, stream) => {
+        if (this.#phase === 'open' || this.#phase === 'starting') this.#ownOutput(data, stream);
+      },
+      keptLess: () => {
+        this.#replenishClient();
+        this.#replenishDevice();
+      },
+      endChannel: (_reason, tell) => this.end(tell),
+      endSession: (reason, tell) => this.#session.end(reason, tell),
+    };
+  }
+
+  #ownOutput(data: Buffer, stream: Stream): void {
+    if (this.#described) this.#session.recorder.output(this.channel, data, stream);
+    this.#client.sendData(data, stream);
+  }
+
+  // ---- windows and the end
+
+  #replenishClient(): void {
+    if (this.#session.recorderBehind || this.#phase === 'ended') return;
+    this.#client.replenish(
+      this.#fromClient.bytes + (this.#gate?.keptFromClient ?? 0) + this.#device.queuedBytes,
+    );
+  }
+
+  #replenishDevice(): void {
+    if (this.#session.recorderBehind || this.#phase === 'ended') return;
+    this.#device.replenish(
+      this.#fromDevice.bytes + (this.#gate?.keptFromDevice ?? 0) + this.#client.queuedBytes,
+    );
+  }
+
+  #finished = false;
+
+  #finishIfDone(): void {
+    if (this.#finished || !this.#client.peerClosed || !this.#device.peerClosed) return;
+    this.#finished = true;
+    if (this.#described) this.#session.recorder.channelEnded(this.channel);
+    this[Symbol.dispose]();
+    this.#session.pairEnded(this);
+  }
+}

@@ -1,0 +1,115 @@
+// The one point through which everything between a user and a device passes. A gate sees each event of a channel
+// before the other side does, may keep it as long as it likes (the bytes it keeps count against the sender's
+// window), pass it on changed, swallow it, add bytes of its own, or end the channel or the session.
+// It knows nothing of windows, packets or transports; the relay knows nothing of commands or rules.
+import type { ChannelDescription, ExitOutcome } from './ports.ts';
+
+/** What a channel is asked to be. For forwards and agents the asking side may be the device. */
+export type ChannelStart =
+  | { readonly kind: 'shell' }
+  | { readonly kind: 'exec'; readonly command: Buffer }
+  | { readonly kind: 'subsystem'; readonly name: string }
+  | { readonly kind: 'direct-tcpip'; readonly address: string; readonly port: number }
+  | { readonly kind: 'forwarded-tcpip'; readonly address: string; readonly port: number }
+  | { readonly kind: 'streamlocal'; readonly path: string; readonly openedBy: 'client' | 'device' }
+  | { readonly kind: 'agent' }
+  | { readonly kind: 'x11' };
+
+export type StartVerdict =
+  | { readonly kind: 'pass' }
+  /** Runs another command instead of the one asked for. Valid for `exec` and `shell`; the device gets an exec request. */
+  | { readonly kind: 'replace'; readonly command: Buffer }
+  /** Nothing reaches the device. `code` and `detail` are for the log, `tell` for the person at the terminal. */
+  | { readonly kind: 'refuse'; readonly code: string; readonly detail: string; readonly tell: string };
+
+/**
+ * A channel request of the client that came after the start (`window-change`, `signal`, `break`, `xon-xoff`).
+ * Whoever does not pass it on calls `refuse`, so that a client which waits for an answer gets one.
+ */
+export interface PassedRequest {
+  readonly name: string;
+  readonly body: Buffer;
+  readonly size: { readonly columns: number; readonly rows: number } | undefined;
+  readonly refuse: () => void;
+}
+
+/** In the order in which the client sent them. `closed` is the last one. */
+export type ClientEvent =
+  | { readonly kind: 'data'; readonly data: Buffer }
+  | { readonly kind: 'request'; readonly request: PassedRequest }
+  | { readonly kind: 'eof' }
+  | { readonly kind: 'closed' };
+
+/** In the order in which the device sent them. `closed` is the last one. */
+export type DeviceEvent =
+  | { readonly kind: 'data'; readonly data: Buffer; readonly stream: 'stdout' | 'stderr' }
+  | { readonly kind: 'exit'; readonly outcome: ExitOutcome }
+  | { readonly kind: 'eof' }
+  | { readonly kind: 'closed' };
+
+/** What a gate may do to its channel. Calls are cheap and never block; after `closed` they do nothing. */
+export interface GateOutlet {
+  /** Passes an event on. Events leave in the order of these calls. A gate that keeps order calls it in order. */
+  toDevice(event: ClientEvent): void;
+  toClient(event: DeviceEvent): void;
+  /** Bytes that the user did not type. They are not recorded as the user's input. */
+  injectToDevice(data: Buffer): void;
+  /** Bytes that the device did not send. They are recorded as output, for they are part of what the user saw. */
+  injectToClient(data: Buffer, stream: 'stdout' | 'stderr'): void;
+  /** The gate keeps fewer bytes than before without having passed them on: windows may open again. */
+  keptLess(): void;
+  /** Ends this channel: `tell` reaches the user, the device's side is closed, the exit status is 255. */
+  endChannel(reason: string, tell: string): void;
+  /** Ends the whole session. */
+  endSession(reason: string, tell: string): void;
+}
+
+/** The terminal as the client asked for it, modes raw as RFC 4254 section 8 encodes them. */
+export interface RequestedTerminal {
+  readonly type: string;
+  readonly columns: number;
+  readonly rows: number;
+  readonly modes: Buffer;
+}
+
+export interface GateContext {
+  readonly sessionId: string;
+  /** The number under which this channel's events are recorded; unique in the session. */
+  readonly channel: number;
+  readonly user: { readonly id: string; readonly name: string };
+  readonly device: { readonly id: string; readonly name: string; readonly os: string | undefined };
+  readonly credential: { readonly id: string; readonly username: string };
+  readonly grant: { readonly id: string; readonly name: string };
+  readonly sourceAddress: string;
+  /** Environment that was passed to the device before the start, by name. */
+  readonly environment: ReadonlyMap<string, string>;
+  readonly terminal: RequestedTerminal | undefined;
+}
+
+export interface ChannelGate extends Disposable {
+  /** Called once, first. Nothing else is delivered before it has answered. */
+  start(request: ChannelStart): StartVerdict | Promise<StartVerdict>;
+  fromClient(event: ClientEvent): void;
+  fromDevice(event: DeviceEvent): void;
+  /** Bytes that the gate keeps at this moment and will pass on or drop later. */
+  readonly keptFromClient: number;
+  readonly keptFromDevice: number;
+}
+
+export interface GateFactory {
+  open(context: GateContext, outlet: GateOutlet): ChannelGate;
+}
+
+/** A gate that passes everything and keeps nothing. */
+export const openGates: GateFactory = {
+  open: (_context, outlet) => ({
+    start: () => ({ kind: 'pass' }),
+    fromClient: (event) => outlet.toDevice(event),
+    fromDevice: (event) => outlet.toClient(event),
+    keptFromClient: 0,
+    keptFromDevice: 0,
+    [Symbol.dispose]: () => {},
+  }),
+};
+
+export type { ChannelDescription };
