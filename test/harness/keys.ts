@@ -1,0 +1,24 @@
+// Key pairs for the tests, made by ssh-keygen, so that files are in the very form that users have.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+export interface KeyPair {
+  /** The private key's file; the public one is beside it. */
+  readonly file: string;
+  readonly privateKey: string;
+  /** `type base64`, without a comment. */
+  readonly publicKey: string;
+}
+
+export function makeKey(
+  file: string,
+  type: 'ed25519' | 'ecdsa' | 'rsa' = 'ed25519',
+  passphrase = '',
+): KeyPair {
+  execFileSync('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', '', '-f', file]);
+  return {
+    file,
+    privateKey: readFileSync(file, 'utf8'),
+    publicKey: readFileSync(`${file}.pub`, 'utf8').trim().split(' ').slice(0, 2).join(' '),
+  };
+}
