@@ -172,7 +172,7 @@ export class KeysModel {
     for (const line of this.#lines) {
       for (const character of inserted) {
         const last = line.before[line.before.length - 1];
-        if (last !== undefined && /^[\p{M}\u200d\ufe0f]/u.test(character)) {
+        if (last !== undefined && /^(?:\p{M}|\u200d|\ufe0f)/u.test(character)) {
           line.before[line.before.length - 1] = last + character;
         } else line.before.push(character);
       }

@@ -66,7 +66,7 @@ function displayed(text: string): string {
 function essence(text: string): string {
   return text
     .normalize('NFC')
-    .replace(/[\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff\p{M}]/gu, '')
+    .replace(/(?:[\u200b-\u200f\u2060]|[\ufe00-\ufe0f]|\ufeff|\p{M})/gu, '')
     .replace(/[ \t]+$/gm, '')
     .replace(/\t/g, ' ');
 }
