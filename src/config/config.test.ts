@@ -29,7 +29,7 @@ test('each key has a line in the documentation, with its default-bearing row and
   const rows = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('| `'))
-    .map((line) => line.split('|').map((cell) => cell.trim()));
+    .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
   expect(rows.map((cells) => cells[1])).toEqual(settingKeys.map((key) => `\`${key.join('.')}\``));
   expect(rows.map((cells) => cells[3])).toEqual(settingKeys.map((key) => `\`${environmentName(key)}\``));
 });
@@ -39,7 +39,7 @@ test('the documented defaults are the defaults', () => {
     readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('| `'))
-      .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
+      .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('`', '')))
       .map((cells) => [environmentName((cells[1] ?? '').split('.')), cells[2] ?? '']),
   );
   const base = loadConfig({ cwd: '/srv', env: {} });

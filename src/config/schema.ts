@@ -83,7 +83,7 @@ const limits = z.strictObject({
   unauthenticatedPerSource: whole(1, 1_000_000).prefault(1_000),
   handshakeSeconds: seconds(1, 600).prefault('20s'),
   loginGraceSeconds: seconds(1, 3600).prefault('2m'),
-  authenticationAttempts: whole(1, 100).prefault(8),
+  authenticationAttempts: whole(1, 100).prefault(6),
   channels: whole(1, 10_000).prefault(128),
 });
 
@@ -92,17 +92,31 @@ const ssh = z.strictObject({
   workers: z
     .union([z.literal('cores'), whole(0, 512)], { error: 'must be a whole number, or `cores`' })
     .prefault('cores'),
+  // Its beginning matters: OpenSSH's client tells only servers named so that its output was closed (`| head`).
   identification: z
     .string()
-    .regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable characters without blanks')
-    .refine((value) => !value.includes('-'), 'must not hold a dash')
-    .prefault('Sallyport'),
+    .regex(
+      /^[\x21-\x2c\x2e-\x7e]{1,64}( [\x20-\x7e]{1,128})?$/,
+      'must be a word without dashes, and comments after a space',
+    )
+    .prefault('OpenSSH_Sallyport'),
   banner: path.optional(),
   trustedUserCAKeys: path.optional(),
   revokedKeys: path.optional(),
-  acceptEnv: words(256).prefault(['LANG', 'LC_*', 'COLORTERM', 'TZ']),
+  acceptEnv: words(256).prefault([
+    'LANG',
+    'LANGUAGE',
+    'LC_*',
+    'TERM',
+    'COLORTERM',
+    'NO_COLOR',
+    'TZ',
+    'TERM_PROGRAM',
+    'GIT_PROTOCOL',
+  ]),
   rekeyBytes: bytes(65_536, 64 * 1024 ** 3).prefault('1GiB'),
   keepaliveSeconds: seconds(0, 86_400).prefault('30s'),
+  idleSeconds: seconds(0, 31 * 86_400).prefault(0),
   limits: limits.prefault({}),
   proxyProtocol: z.strictObject({ from: networks.prefault([]) }).prefault({}),
 });
@@ -110,6 +124,13 @@ const ssh = z.strictObject({
 export const settingsSchema = z.strictObject({
   data: path.prefault('./data'),
   ssh: ssh.prefault({}),
+  device: z
+    .strictObject({
+      connectSeconds: seconds(1, 600).prefault('10s'),
+      signInSeconds: seconds(1, 600).prefault('20s'),
+      keepaliveSeconds: seconds(0, 86_400).prefault('30s'),
+    })
+    .prefault({}),
   admin: z.strictObject({ listen: addresses.prefault('127.0.0.1:8022') }).prefault({}),
   policies: path.prefault('./policies'),
   store: z.strictObject({ url: text(4096).optional() }).prefault({}),
