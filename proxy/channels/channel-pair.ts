@@ -33,6 +33,7 @@ export interface PairSession {
   countFromClient(bytes: number): void;
   countFromDevice(bytes: number): void;
   end(reason: string, tell: string): void;
+  pairStarted(pair: ChannelPair, description: ChannelDescription): void;
   pairEnded(pair: ChannelPair): void;
 }
 
@@ -155,6 +156,7 @@ export class ChannelPair implements Disposable {
     this.#interactive = this.#onTerminal && options.start.kind === 'shell';
     this.#described = true;
     this.#session.recorder.channelStarted(this.channel, options.description);
+    this.#session.pairStarted(this, options.description);
     let verdict: StartVerdict | Promise<StartVerdict>;
     try {
       this.#gate = this.#gates.open(options.context, this.#outlet());

@@ -116,6 +116,13 @@ export class ChannelTable {
     return this.#ends.size;
   }
 
+  /** Bytes that wait for the peer's windows or for its transport. */
+  get queuedBytes(): number {
+    let bytes = this.#port.pendingBytes;
+    for (const end of this.#ends.values()) bytes += end.queuedBytes;
+    return bytes;
+  }
+
   /** Takes a message of type 80 to 100. Throws TransportError for what no honest peer sends. */
   receive(payload: Buffer): void {
     try {

@@ -72,7 +72,12 @@ export class SessionChannel {
   replay(setup: CollectedSetup): void {
     if (setup.terminal !== undefined) this.#setup('pty-req', encodePtyRequest(setup.terminal), SETTLED);
     for (const request of setup.requests) this.#setup(request.name, request.body, SETTLED);
-    this.#setup('shell', EMPTY, SETTLED);
+    this.#setup('shell', EMPTY, {
+      wanted: true,
+      settle: (ok) => {
+        if (!ok) this.pair.end('The device did not start a shell.');
+      },
+    });
   }
 
   /** Throws TransportError for what is malformed: the client's connection ends. */

@@ -39,8 +39,8 @@ export interface DialDeps {
   readonly timeouts: DialTimeouts;
   /** Milliseconds of silence after which the device is asked for a sign of life, and how often in vain. */
   readonly keepalive: { readonly interval: number; readonly count: number };
-  /** What the gateway calls itself towards devices, without `SSH-2.0-`. */
-  readonly identification: string;
+  /** What the gateway calls itself towards devices, without `SSH-2.0-`; undefined: the transport's default. */
+  readonly identification: string | undefined;
 }
 
 /** Takes over a connection that is signed in. */
@@ -177,7 +177,7 @@ class Attempt {
     this.#transport = openTransport(
       socket,
       {
-        identification: deps.identification,
+        ...(deps.identification === undefined ? {} : { identification: deps.identification }),
         algorithms: { hostKey: preferHostKeyTypes(pinnedTypes(pinned)) },
         handshakeTimeout: deps.timeouts.handshake,
         keepalive: deps.keepalive,

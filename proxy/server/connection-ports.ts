@@ -1,0 +1,56 @@
+// Everything that one client connection needs from the rest of the gateway, in one place, and its settings.
+import { DEFAULT_ENVIRONMENT, type EnvironmentRules } from '../channels/environment.ts';
+import type { GateFactory } from '../channels/gate-port.ts';
+import { DEFAULT_DIAL_TIMEOUTS, type DialLog, type DialTimeouts } from '../device/dial.ts';
+import type { DeviceVault, HostKeyPins } from '../device/ports.ts';
+import type { LoginDependencies } from '../login/login.ts';
+import type { Grants } from '../login/ports.ts';
+import type { ServerTransportOptions } from '../transport/transport.ts';
+import type { Orders, Recordings, SessionRegister } from './ports.ts';
+
+export interface ConnectionSettings {
+  /** Milliseconds from accept until the user is signed in. */
+  readonly loginGrace: number;
+  /** Milliseconds without a byte in either direction after which a session ends; 0: never. */
+  readonly idle: number;
+  /** Milliseconds that the register, the recorder and the directory may take for one answer. */
+  readonly storeTimeout: number;
+  /** Milliseconds that a client gets to take what is queued for it when its session has ended. */
+  readonly linger: number;
+  readonly dial: DialTimeouts;
+  /** Towards devices. */
+  readonly deviceKeepalive: { readonly interval: number; readonly count: number };
+  /** What the gateway calls itself towards devices, without `SSH-2.0-`; undefined: the transport's default. */
+  readonly deviceIdentification: string | undefined;
+  readonly environment: EnvironmentRules;
+}
+
+export const DEFAULT_CONNECTION_SETTINGS: ConnectionSettings = {
+  loginGrace: 60_000,
+  idle: 0,
+  storeTimeout: 10_000,
+  linger: 5_000,
+  dial: DEFAULT_DIAL_TIMEOUTS,
+  deviceKeepalive: { interval: 30_000, count: 3 },
+  deviceIdentification: undefined,
+  environment: DEFAULT_ENVIRONMENT,
+};
+
+export interface ConnectionDeps {
+  /** Host keys, identification, algorithms and limits towards clients. */
+  readonly transport: ServerTransportOptions;
+  readonly login: LoginDependencies;
+  readonly grants: Grants;
+  readonly vault: DeviceVault;
+  readonly pins: HostKeyPins;
+  readonly register: SessionRegister;
+  readonly recordings: Recordings;
+  readonly orders: Orders;
+  readonly gates: GateFactory;
+  readonly log: DialLog;
+  readonly settings: ConnectionSettings;
+  /** Told once when the connection's user has signed in, for those who count connections that have not. */
+  readonly onSignedIn?: (user: string) => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}

@@ -1,0 +1,746 @@
+// One user's use of one device: registered durably, recorded, and only then dialled. It owns the connection to the
+// device, the recorder and the channel pairs, obeys orders from outside, and ends all of them in order, once.
+// What the client's connection is, and how the target was chosen, is not its business.
+
+import type { ChannelEnd } from '../channels/channel-end.ts';
+import { ChannelPair, type PairSession } from '../channels/channel-pair.ts';
+import type { IncomingOpen } from '../channels/channel-table.ts';
+import { ChannelTable, type GlobalReply } from '../channels/channel-table.ts';
+import type { ChannelStart, GateContext } from '../channels/gate-port.ts';
+import { permissionToListen, permissionToStart } from '../channels/permission.ts';
+import type { ChannelDescription, SessionRecorder } from '../channels/ports.ts';
+import { type CollectedSetup, SessionChannel } from '../channels/session-channel.ts';
+import { tellAndClose, tellOnStart } from '../channels/told-channel.ts';
+import { type DeviceHandlers, dialDevice } from '../device/dial.ts';
+import { DialError } from '../device/errors.ts';
+import type { SignedIn } from '../login/login-service.ts';
+import type { Target } from '../login/ports.ts';
+import {
+  DISCONNECT_REASON,
+  OPEN_FAILURE,
+  parseDirectStreamlocal,
+  parseDirectTcpip,
+  parseForwardedPort,
+  parseForwardedStreamlocal,
+  parseForwardedTcpip,
+  parseNothing,
+  parseStreamlocalForward,
+  parseTcpipForward,
+  parseX11Open,
+  type TransportError,
+} from '../transport/messages.ts';
+import type { Transport } from '../transport/transport.ts';
+import { within } from './bounded.ts';
+import type { ConnectionDeps } from './connection-ports.ts';
+import { NoRecorder } from './no-recorder.ts';
+import type { SessionOrder, SessionStart } from './ports.ts';
+
+/** The client's side of a session. */
+export interface SessionClient {
+  readonly table: ChannelTable;
+  readonly signedIn: Pick<SignedIn, 'user' | 'authentication' | 'restrictions'>;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  readonly identification: string;
+  /** The session has ended; what was queued for the client's channels may still be on its way. */
+  sessionEnded(session: DeviceSession, reason: string, tell: string): void;
+}
+
+export interface SessionSummary {
+  readonly id: string;
+  readonly user: string;
+  readonly device: string;
+  readonly account: string;
+  readonly sourceAddress: string;
+  readonly via: SessionStart['via'];
+  readonly startedAt: number;
+  readonly state: 'starting' | 'live' | 'held' | 'ended';
+  readonly channels: readonly ChannelDescription[];
+  readonly bytesFromClient: number;
+  readonly bytesFromDevice: number;
+}
+
+/** What came of starting. */
+export type StartOutcome =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'failed'; readonly code: string; readonly tell: string };
+
+type State =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'live'; readonly transport: Transport; readonly table: ChannelTable }
+  | { readonly kind: 'ended'; readonly reason: string; readonly tell: string };
+
+const RECORDER_LIMIT = 4 * 1024 * 1024;
+/** Node's timers take no more than this. */
+const LONGEST_TIMER = 2_147_000_000;
+const MAX_FORWARDS = 64;
+const EMPTY = Buffer.alloc(0);
+
+export class DeviceSession implements PairSession {
+  readonly target: Target;
+  readonly id: string;
+  /** Settles once; never rejects. */
+  readonly started: Promise<StartOutcome>;
+  /** Settles when everything is closed and the register knows; never rejects. */
+  readonly finished: Promise<void>;
+
+  readonly #deps: ConnectionDeps;
+  readonly #client: SessionClient;
+  readonly #start: SessionStart;
+  readonly #stop = new AbortController();
+  readonly #pairs = new Map<ChannelPair, ChannelDescription | undefined>();
+  /** Remote forwards in force, as `address:port` or `unix:path`. */
+  readonly #forwards = new Set<string>();
+  readonly #deviceMayOpen = new Set<'agent' | 'x11'>();
+  readonly #finished = Promise.withResolvers<void>();
+  #recorder: SessionRecorder = new NoRecorder();
+  #state: State = { kind: 'starting' };
+  #held = false;
+  #registered = false;
+  #nextChannel = 0;
+  #bytesFromClient = 0;
+  #bytesFromDevice = 0;
+  #lastActivity: number;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #grantTimer: NodeJS.Timeout | undefined;
+
+  constructor(deps: ConnectionDeps, client: SessionClient, target: Target, via: SessionStart['via']) {
+    this.#deps = deps;
+    this.#client = client;
+    this.target = target;
+    this.id = deps.register.newId();
+    const now = deps.now();
+    this.#lastActivity = now;
+    this.#start = {
+      id: this.id,
+      user: { id: client.signedIn.user.id, name: client.signedIn.user.name },
+      target,
+      sourceAddress: client.sourceAddress,
+      sourcePort: client.sourcePort,
+      clientIdentification: client.identification,
+      authentication: client.signedIn.authentication,
+      via,
+      startedAt: now,
+    };
+    this.finished = this.#finished.promise;
+    this.started = this.#begin();
+  }
+
+  get summary(): SessionSummary {
+    return {
+      id: this.id,
+      user: this.#start.user.name,
+      device: this.target.device.name,
+      account: this.target.credential.username,
+      sourceAddress: this.#start.sourceAddress,
+      via: this.#start.via,
+      startedAt: this.#start.startedAt,
+      state: this.#state.kind === 'live' && this.#held ? 'held' : this.#state.kind,
+      channels: [...this.#pairs.values()].filter((description) => description !== undefined),
+      bytesFromClient: this.#bytesFromClient,
+      bytesFromDevice: this.#bytesFromDevice,
+    };
+  }
+
+  get ended(): boolean {
+    return this.#state.kind === 'ended';
+  }
+
+  // ---- what pairs need
+
+  get recorder(): SessionRecorder {
+    return this.#recorder;
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  get recorderBehind(): boolean {
+    return this.#recorder.pendingBytes > RECORDER_LIMIT;
+  }
+
+  countFromClient(bytes: number): void {
+    this.#bytesFromClient += bytes;
+    this.#lastActivity = this.#deps.now();
+  }
+
+  countFromDevice(bytes: number): void {
+    this.#bytesFromDevice += bytes;
+    this.#lastActivity = this.#deps.now();
+  }
+
+  pairEnded(pair: ChannelPair): void {
+    this.#pairs.delete(pair);
+  }
+
+  pairStarted(pair: ChannelPair, description: ChannelDescription): void {
+    if (this.#pairs.has(pair)) this.#pairs.set(pair, description);
+  }
+
+  /** Shows text on the interactive channels. */
+  tell(text: string): void {
+    for (const pair of this.#pairs.keys()) pair.notice(text);
+  }
+
+  /** Ends the session. The user is told on every channel; `reason` is for the register. Idempotent. */
+  end(reason: string, tell: string): void {
+    if (this.#state.kind === 'ended') return;
+    const before = this.#state;
+    this.#state = { kind: 'ended', reason, tell };
+    clearInterval(this.#idleTimer);
+    clearTimeout(this.#grantTimer);
+    this.#stop.abort();
+    for (const pair of [...this.#pairs.keys()]) pair.end(tell);
+    if (before.kind === 'live') {
+      before.transport.disconnect(DISCONNECT_REASON.BY_APPLICATION, 'session ended');
+      before.table.lost();
+    }
+    this.#client.sessionEnded(this, reason, tell);
+    // A session that is still starting is finished by its start, which sees the new state.
+    if (before.kind === 'live') void this.#finish(reason);
+  }
+
+  // ---- channels that the client opens
+
+  openSession(
+    open: IncomingOpen,
+    setup?: { readonly end: ChannelEnd; readonly collected: CollectedSetup },
+  ): void {
+    const live = this.#liveOr(() => {
+      if (setup !== undefined) {
+        tellAndClose(setup.end, this.#endedTell(), true);
+        return;
+      }
+      const end = open?.accept();
+      if (end !== undefined) tellOnStart(end, this.#endedTell());
+    });
+    if (live === undefined) return;
+    live.table.open('session', EMPTY, {
+      confirmed: (device) => {
+        const client = setup?.end ?? open?.accept();
+        if (client === undefined || client.closing) {
+          device.attach(DISCARD);
+          device.close();
+          return;
+        }
+        const channel = new SessionChannel({
+          client,
+          device,
+          session: this,
+          gates: this.#deps.gates,
+          channel: this.#channelNumber(),
+          target: this.target,
+          restrictions: this.#client.signedIn.restrictions,
+          environment: this.#deps.settings.environment,
+          context: this.#gateContext(),
+          refused: (wanted, code, detail) => this.#refused(wanted, code, detail),
+          allowed: (what) => this.#deviceMayOpen.add(what),
+        });
+        this.#pairs.set(channel.pair, undefined);
+        if (setup !== undefined) channel.replay(setup.collected);
+      },
+      refused: (reason, text) => {
+        if (setup === undefined) open?.refuse(reason, text);
+        else tellAndClose(setup.end, `The device refused the session: ${text}`, true);
+      },
+    });
+  }
+
+  /** direct-tcpip and direct-streamlocal. Throws TransportError for a malformed open. */
+  openForward(open: IncomingOpen): void {
+    const start: ChannelStart =
+      open.type === 'direct-tcpip'
+        ? { kind: 'direct-tcpip', ...address(parseDirectTcpip(open.data)) }
+        : { kind: 'streamlocal', path: parseDirectStreamlocal(open.data).path, openedBy: 'client' };
+    const live = this.#liveOr(() => open.refuse(OPEN_FAILURE.CONNECT_FAILED, this.#endedTell()));
+    if (live === undefined) return;
+    const permission = permissionToStart(this.target, this.#client.signedIn.restrictions, start);
+    if (permission.kind === 'denied') {
+      this.#refused(detailOf(start), 'not-granted', permission.detail);
+      open.refuse(OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, permission.tell);
+      return;
+    }
+    live.table.open(open.type, open.data, {
+      confirmed: (device) => this.#pairUp(open.accept(), device, start),
+      refused: (reason, text) => open.refuse(reason, text),
+    });
+  }
+
+  /** tcpip-forward and its relatives. Throws TransportError for a malformed request. */
+  globalRequest(type: string, data: Buffer, reply: GlobalReply): void {
+    const live = this.#liveOr(() => reply.fail());
+    if (live === undefined) return;
+    switch (type) {
+      case 'tcpip-forward': {
+        const wanted = parseTcpipForward(data);
+        this.#forward(live.table, type, data, reply, {
+          wanted: `tcpip-forward ${wanted.address}:${wanted.port}`,
+          address: wanted.address,
+          port: wanted.port,
+          key: (answer) =>
+            `${wanted.address}:${wanted.port === 0 ? parseForwardedPort(answer) : wanted.port}`,
+        });
+        return;
+      }
+      case 'streamlocal-forward@openssh.com': {
+        const { path } = parseStreamlocalForward(data);
+        this.#forward(live.table, type, data, reply, {
+          wanted: `streamlocal-forward ${path}`,
+          address: path,
+          port: 0,
+          key: () => `unix:${path}`,
+        });
+        return;
+      }
+      case 'cancel-tcpip-forward': {
+        const { address: host, port } = parseTcpipForward(data);
+        this.#cancelForward(live.table, type, data, reply, `${host}:${port}`);
+        return;
+      }
+      case 'cancel-streamlocal-forward@openssh.com':
+        this.#cancelForward(live.table, type, data, reply, `unix:${parseStreamlocalForward(data).path}`);
+        return;
+      default:
+        reply.fail();
+    }
+  }
+
+  // ---- starting
+
+  async #begin(): Promise<StartOutcome> {
+    const deps = this.#deps;
+    const limit = deps.settings.storeTimeout;
+    try {
+      await within(limit, 'registering the session', deps.register.open(this.#start));
+      this.#registered = true;
+    } catch (error) {
+      return this.#failedToStart(
+        'not-registered',
+        error,
+        'The gateway cannot register sessions at the moment, so none can start. Try again later.',
+      );
+    }
+    if (this.ended) return this.#gaveUp();
+    try {
+      await this.#startRecorder(limit);
+    } catch (error) {
+      return this.#failedToStart(
+        'recording-failed',
+        error,
+        'This session cannot be recorded at the moment, so it cannot start. Ask your administrator.',
+      );
+    }
+    if (this.ended) return this.#gaveUp();
+    deps.orders.listen(this.id, this.#start.user.id, (order) => this.#obey(order), this.#stop.signal);
+    this.#watchGrant();
+    try {
+      await dialDevice(
+        this.target,
+        {
+          vault: deps.vault,
+          pins: deps.pins,
+          log: deps.log,
+          timeouts: deps.settings.dial,
+          keepalive: deps.settings.deviceKeepalive,
+          identification: deps.settings.deviceIdentification,
+        },
+        this.#stop.signal,
+        (transport) => this.#signedIn(transport),
+      );
+    } catch (error) {
+      if (this.ended) return this.#gaveUp();
+      const dial = error instanceof DialError ? error : undefined;
+      return this.#failedToStart(
+        dial?.code ?? 'dial-failed',
+        error,
+        dial?.tell ?? `The device ${this.target.device.name} cannot be reached.`,
+      );
+    }
+    return this.ended ? this.#gaveUp() : { kind: 'live' };
+  }
+
+  async #startRecorder(limit: number): Promise<void> {
+    const strict = this.target.grant.recording === 'strict';
+    try {
+      this.#recorder = await within(
+        limit,
+        'starting the recording',
+        this.#deps.recordings.start(this.#start),
+      );
+    } catch (error) {
+      if (strict) throw error;
+      this.#deps.log.warn({ session: this.id, error: text(error) }, 'session runs without a recording');
+      return;
+    }
+    this.#recorder.onDrain = () => {
+      if (this.recorderBehind) return;
+      for (const pair of this.#pairs.keys()) pair.resume();
+    };
+    this.#recorder.onFailure = (error) => {
+      this.#deps.log.warn({ session: this.id, error: error.message }, 'recording failed');
+      if (strict) {
+        this.end(
+          'recording-failed',
+          'This session can no longer be recorded and was ended. Ask your administrator.',
+        );
+      }
+    };
+  }
+
+  #signedIn(transport: Transport): DeviceHandlers {
+    const table = new ChannelTable(transport, {
+      open: (open) => this.#deviceOpens(open),
+      globalRequest: (_type, _data, reply) => reply.fail(),
+    });
+    if (this.#state.kind === 'starting') {
+      this.#state = { kind: 'live', transport, table };
+      this.#watchIdle();
+    } else transport.destroy();
+    return {
+      message: (payload) => {
+        const type = payload[0] ?? 0;
+        if (type >= 80 && type <= 100) table.receive(payload);
+        else if (type > 100) transport.sendUnimplemented();
+      },
+      drain: () => table.drained(),
+      closed: (error) => this.#deviceGone(table, error),
+    };
+  }
+
+  #deviceGone(table: ChannelTable, error: TransportError | undefined): void {
+    if (this.#state.kind !== 'live') return;
+    if (error !== undefined) {
+      this.#deps.log.info(
+        { session: this.id, code: error.code, detail: error.message },
+        'device connection ended',
+      );
+    }
+    // Its channels close behind what is queued for the client; those that still run say why.
+    this.tell(`The connection to ${this.target.device.name} was closed.`);
+    table.lost();
+    this.#state = { kind: 'ended', reason: 'device-closed', tell: '' };
+    clearInterval(this.#idleTimer);
+    clearTimeout(this.#grantTimer);
+    this.#stop.abort();
+    this.#client.sessionEnded(
+      this,
+      'device-closed',
+      `The connection to ${this.target.device.name} was closed.`,
+    );
+    void this.#finish('device-closed');
+  }
+
+  #failedToStart(code: string, error: unknown, tell: string): StartOutcome {
+    if (this.#state.kind === 'starting') this.#state = { kind: 'ended', reason: code, tell };
+    clearTimeout(this.#grantTimer);
+    this.#stop.abort();
+    this.#deps.log.warn(
+      {
+        session: this.id,
+        user: this.#start.user.name,
+        device: this.target.device.name,
+        code,
+        detail: text(error),
+      },
+      'session did not start',
+    );
+    this.#refused(`${this.target.credential.username}@${this.target.device.name}`, code, text(error));
+    void this.#finish(code);
+    return { kind: 'failed', code, tell };
+  }
+
+  #gaveUp(): StartOutcome {
+    const { reason, tell } = this.#state.kind === 'ended' ? this.#state : { reason: 'ended', tell: '' };
+    void this.#finish(reason);
+    return { kind: 'failed', code: reason, tell };
+  }
+
+  /** Seals the recording, then tells the register. */
+  async #finish(reason: string): Promise<void> {
+    const limit = this.#deps.settings.storeTimeout;
+    try {
+      await within(limit, 'sealing the recording', this.#recorder.close());
+    } catch (error) {
+      this.#deps.log.warn({ session: this.id, error: text(error) }, 'recording was not sealed');
+    }
+    if (this.#registered) {
+      try {
+        await within(
+          limit,
+          'closing the session',
+          this.#deps.register.close(this.id, {
+            endedAt: this.#deps.now(),
+            reason,
+            bytesFromClient: this.#bytesFromClient,
+            bytesFromDevice: this.#bytesFromDevice,
+          }),
+        );
+      } catch (error) {
+        this.#deps.log.warn({ session: this.id, error: text(error) }, 'end of session was not registered');
+      }
+    }
+    this.#finished.resolve();
+  }
+
+  // ---- orders and clocks
+
+  #obey(order: SessionOrder): void {
+    switch (order.kind) {
+      case 'end':
+        this.end(order.reason, order.tell);
+        return;
+      case 'hold':
+        if (this.#held) return;
+        this.tell('This session is on hold. Nothing you type is delivered until it is released.');
+        this.#held = true;
+        return;
+      case 'release':
+        if (!this.#held) return;
+        this.#held = false;
+        this.tell('This session goes on.');
+        for (const pair of this.#pairs.keys()) pair.resume();
+        return;
+    }
+  }
+
+  #watchGrant(): void {
+    const { endsAt } = this.target.grant;
+    if (endsAt === undefined) return;
+    const left = endsAt - this.#deps.now();
+    this.#grantTimer = setTimeout(
+      () => {
+        if (this.#deps.now() < endsAt) this.#watchGrant();
+        else this.end('grant-time-over', 'The time for which this access is granted is over.');
+      },
+      Math.min(Math.max(left, 0), LONGEST_TIMER),
+    );
+  }
+
+  #watchIdle(): void {
+    const { idle } = this.#deps.settings;
+    if (idle === 0) return;
+    this.#idleTimer = setInterval(
+      () => {
+        if (this.#deps.now() - this.#lastActivity < idle) return;
+        this.end('idle', 'This session was idle for too long.');
+      },
+      Math.max(1_000, Math.min(idle / 4, 60_000)),
+    );
+  }
+
+  // ---- channels that the device opens
+
+  #deviceOpens(open: IncomingOpen): void {
+    const refuse = (text: string): void => open.refuse(OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, text);
+    const start = this.#askedByDevice(open);
+    if (start === undefined) {
+      refuse('not asked for');
+      return;
+    }
+    const permission = permissionToStart(this.target, this.#client.signedIn.restrictions, start);
+    if (permission.kind === 'denied') {
+      refuse('not allowed');
+      return;
+    }
+    if (this.#held) {
+      refuse('the session is on hold');
+      return;
+    }
+    this.#client.table.open(open.type, open.data, {
+      confirmed: (client) => {
+        const device = open.accept();
+        if (device === undefined) {
+          client.attach(DISCARD);
+          client.close();
+        } else this.#pairUp(client, device, start);
+      },
+      refused: (reason, text) => open.refuse(reason, text),
+    });
+  }
+
+  /** Undefined: nobody on the client's side asked for such a channel. */
+  #askedByDevice(open: IncomingOpen): ChannelStart | undefined {
+    switch (open.type) {
+      case 'auth-agent@openssh.com':
+        parseNothing(open.data);
+        return this.#deviceMayOpen.has('agent') ? { kind: 'agent' } : undefined;
+      case 'x11':
+        parseX11Open(open.data);
+        return this.#deviceMayOpen.has('x11') ? { kind: 'x11' } : undefined;
+      case 'forwarded-tcpip': {
+        const { address: host, port } = parseForwardedTcpip(open.data);
+        return this.#forwards.has(`${host}:${port}`)
+          ? { kind: 'forwarded-tcpip', address: host, port }
+          : undefined;
+      }
+      case 'forwarded-streamlocal@openssh.com': {
+        const { path } = parseForwardedStreamlocal(open.data);
+        return this.#forwards.has(`unix:${path}`)
+          ? { kind: 'streamlocal', path, openedBy: 'device' }
+          : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  // ---- pairs
+
+  #pairUp(client: ChannelEnd | undefined, device: ChannelEnd, start: ChannelStart): void {
+    if (client === undefined) {
+      device.attach(DISCARD);
+      device.close();
+      return;
+    }
+    const pair = new ChannelPair({
+      client,
+      device,
+      session: this,
+      gates: this.#deps.gates,
+      channel: this.#channelNumber(),
+      setup: undefined,
+    });
+    this.#pairs.set(pair, undefined);
+    if (this.ended) {
+      pair.end('');
+      return;
+    }
+    pair.start({
+      context: {
+        ...this.#gateContext(),
+        channel: pair.channel,
+        environment: new Map(),
+        terminal: undefined,
+      },
+      start,
+      description: { kind: start.kind, detail: detailOf(start), terminal: undefined },
+      launch: () => {},
+      refused: (verdict) => this.#refused(detailOf(start), verdict.code, verdict.detail),
+    });
+  }
+
+  #forward(
+    table: ChannelTable,
+    type: string,
+    data: Buffer,
+    reply: GlobalReply,
+    wanted: { wanted: string; address: string; port: number; key: (answer: Buffer) => string },
+  ): void {
+    const { restrictions } = this.#client.signedIn;
+    const permission = permissionToListen(this.target, restrictions, wanted.address, wanted.port);
+    if (permission.kind === 'denied' || this.#forwards.size >= MAX_FORWARDS) {
+      const detail = permission.kind === 'denied' ? permission.detail : 'too many forwards';
+      this.#refused(wanted.wanted, 'not-granted', detail);
+      if (permission.kind === 'denied') this.tell(permission.tell);
+      reply.fail();
+      return;
+    }
+    table.request(
+      type,
+      data,
+      (answer) => {
+        this.#forwards.add(wanted.key(answer));
+        reply.succeed(answer);
+      },
+      () => reply.fail(),
+    );
+  }
+
+  #cancelForward(table: ChannelTable, type: string, data: Buffer, reply: GlobalReply, key: string): void {
+    if (!this.#forwards.has(key)) {
+      reply.fail();
+      return;
+    }
+    table.request(
+      type,
+      data,
+      (answer) => {
+        this.#forwards.delete(key);
+        reply.succeed(answer);
+      },
+      () => reply.fail(),
+    );
+  }
+
+  #liveOr(otherwise: () => void): Extract<State, { kind: 'live' }> | undefined {
+    if (this.#state.kind === 'live') return this.#state;
+    otherwise();
+    return undefined;
+  }
+
+  #endedTell(): string {
+    const tell = this.#state.kind === 'ended' ? this.#state.tell : '';
+    return tell === '' ? 'This session has ended.' : tell;
+  }
+
+  #channelNumber(): number {
+    this.#nextChannel += 1;
+    return this.#nextChannel - 1;
+  }
+
+  #gateContext(): Omit<GateContext, 'channel' | 'environment' | 'terminal'> {
+    const { device, credential, grant } = this.target;
+    return {
+      sessionId: this.id,
+      user: this.#start.user,
+      device: { id: device.id, name: device.name, os: device.os },
+      credential: { id: credential.id, username: credential.username },
+      grant: { id: grant.id, name: grant.name },
+      sourceAddress: this.#start.sourceAddress,
+    };
+  }
+
+  #refused(wanted: string, code: string, detail: string): void {
+    const event = {
+      at: this.#deps.now(),
+      user: this.#start.user.name,
+      sourceAddress: this.#start.sourceAddress,
+      wanted,
+      code,
+      detail,
+    };
+    this.#deps.log.info({ session: this.id, ...event }, 'refused');
+    within(this.#deps.settings.storeTimeout, 'noting a refusal', this.#deps.register.refused(event)).catch(
+      (error: unknown) =>
+        this.#deps.log.warn({ session: this.id, error: text(error) }, 'refusal was not registered'),
+    );
+  }
+}
+
+const DISCARD = {
+  data: () => {},
+  request: (_name: string, _body: Buffer, reply: { settle(ok: boolean): void }) => reply.settle(false),
+  eof: () => {},
+  closed: () => {},
+  flushed: () => {},
+};
+
+function address(direct: { readonly host: string; readonly port: number }): {
+  readonly address: string;
+  readonly port: number;
+} {
+  return { address: direct.host, port: direct.port };
+}
+
+function detailOf(start: ChannelStart): string {
+  switch (start.kind) {
+    case 'direct-tcpip':
+    case 'forwarded-tcpip':
+      return `${start.address}:${start.port}`;
+    case 'streamlocal':
+      return start.path;
+    case 'exec':
+      return start.command.toString('utf8');
+    case 'subsystem':
+      return start.name;
+    case 'shell':
+    case 'agent':
+    case 'x11':
+      return '';
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
