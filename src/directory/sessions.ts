@@ -1,0 +1,170 @@
+// The register of sessions and of refusals: written durably before a session starts, read by auditors. Text that
+// clients chose is cut to a bound. It neither starts nor ends anything.
+import type { SessionRegister } from '../../proxy/server/ports.ts';
+import { newId } from '../store/id.ts';
+import type { Page } from '../store/page.ts';
+import { readPage } from '../store/page.ts';
+import type { RefusalsTable, SessionsTable } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import { storable } from './shown-text.ts';
+
+/** `gateway`: this process's name, so that what a crash leaves open can be found and closed. */
+export const createSessionRegister = (store: Store, gateway: string): SessionRegister => ({
+  newId,
+  open: async ({ id, user, target, ...start }) => {
+    await store.append('sessions', [
+      {
+        id,
+        user_id: user.id,
+        user_name: user.name,
+        device_id: target.device.id,
+        device_name: target.device.name,
+        device_host: target.device.host,
+        device_port: target.device.port,
+        credential_id: target.credential.id,
+        credential_name: target.credential.name,
+        account: target.credential.username,
+        grant_id: target.grant.id,
+        grant_name: target.grant.name,
+        recording: target.grant.recording,
+        source_address: storable(start.sourceAddress, 64),
+        source_port: start.sourcePort,
+        client_identification: storable(start.clientIdentification, 255),
+        authentication: storable(start.authentication, 64),
+        via: start.via,
+        gateway,
+        started_at: start.startedAt,
+        ended_at: null,
+        end_reason: null,
+        bytes_from_client: null,
+        bytes_from_device: null,
+      },
+    ]);
+  },
+  close: async (id, end) => {
+    await store.db
+      .updateTable('sessions')
+      .set({
+        ended_at: end.endedAt,
+        end_reason: storable(end.reason, 128),
+        bytes_from_client: end.bytesFromClient,
+        bytes_from_device: end.bytesFromDevice,
+      })
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .execute();
+  },
+  refused: async (event) => {
+    await store.append('refusals', [
+      {
+        id: newId(),
+        at: event.at,
+        user_name: storable(event.user, 256),
+        source_address: storable(event.sourceAddress, 64),
+        wanted: storable(event.wanted, 256),
+        code: storable(event.code, 64),
+        detail: storable(event.detail, 1_024),
+      },
+    ]);
+  },
+});
+
+/** Closes the sessions that processes of these names left open; answers how many. For whoever knows that they died. */
+export const endAbandonedSessions = async (
+  store: Store,
+  {
+    gateways,
+    at,
+    reason,
+  }: { readonly gateways: readonly string[]; readonly at: number; readonly reason: string },
+): Promise<number> => {
+  if (gateways.length === 0) return 0;
+  const result = await store.db
+    .updateTable('sessions')
+    .set({ ended_at: at, end_reason: storable(reason, 128) })
+    .where('ended_at', 'is', null)
+    .where('gateway', 'in', [...gateways])
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+};
+
+/** The names of processes that have sessions open, as the register has it. */
+export const gatewaysWithOpenSessions = async (store: Store): Promise<readonly string[]> => {
+  const rows = await store.db
+    .selectFrom('sessions')
+    .select('gateway')
+    .distinct()
+    .where('ended_at', 'is', null)
+    .orderBy('gateway')
+    .execute();
+  return rows.map((row) => row.gateway);
+};
+
+export interface SessionFilter {
+  /** Started at or after, milliseconds since the epoch. */
+  readonly since: number | undefined;
+  readonly user: string | undefined;
+  readonly device: string | undefined;
+  /** An id, or the beginning of one. */
+  readonly session: string | undefined;
+  readonly live: boolean;
+  readonly limit: number;
+  readonly after: string | undefined;
+}
+
+/** Newest first. */
+export const listSessions = (store: Store, filter: SessionFilter): Promise<Page<SessionsTable>> => {
+  let query = store.db.selectFrom('sessions').selectAll();
+  if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since);
+  if (filter.user !== undefined) query = query.where('user_name', '=', filter.user);
+  if (filter.device !== undefined) query = query.where('device_name', '=', filter.device);
+  if (filter.live) query = query.where('ended_at', 'is', null);
+  if (filter.session !== undefined) {
+    // `~` sorts after every character of an id.
+    query = query.where('id', '>=', filter.session).where('id', '<', `${filter.session}~`);
+  }
+  return readPage(query, {
+    time: 'started_at',
+    id: 'id',
+    order: 'newest-first',
+    limit: filter.limit,
+    after: filter.after,
+    positionOf: (row) => ({ time: row.started_at, id: row.id }),
+  });
+};
+
+/** By its whole id, or a beginning that only one has (at least 8 characters). */
+export const findSession = async (store: Store, id: string): Promise<SessionsTable | undefined> => {
+  if (!/^[0-9a-f-]{8,36}$/.test(id)) return undefined;
+  const rows = await store.db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('id', '>=', id)
+    .where('id', '<', `${id}~`)
+    .limit(2)
+    .execute();
+  return rows.length === 1 ? rows[0] : undefined;
+};
+
+/** Newest first. */
+export const listRefusals = (
+  store: Store,
+  filter: {
+    readonly since: number | undefined;
+    readonly user: string | undefined;
+    readonly limit: number;
+    readonly after: string | undefined;
+  },
+): Promise<Page<RefusalsTable>> => {
+  let query = store.db.selectFrom('refusals').selectAll();
+  if (filter.since !== undefined) query = query.where('at', '>=', filter.since);
+  if (filter.user !== undefined) query = query.where('user_name', '=', filter.user);
+  return readPage(query, {
+    time: 'at',
+    id: 'id',
+    order: 'newest-first',
+    limit: filter.limit,
+    after: filter.after,
+    positionOf: (row) => ({ time: row.at, id: row.id }),
+  });
+};
