@@ -44,7 +44,7 @@ test('the documented defaults are the defaults', () => {
   );
   const base = loadConfig({ cwd: '/srv', env: {} });
   for (const [name, value] of Object.entries(documented)) {
-    if (value === 'none') continue;
+    if (value === 'none' || value.startsWith('the ')) continue;
     const spelled = loadConfig({ cwd: '/srv', env: { [name]: value.replace('DATA', '/srv/data') } });
     expect(spelled, name).toEqual(base);
   }

@@ -1,7 +1,7 @@
 // Loads sallyport.yaml and the environment into one Config. Every error names its place: `sallyport.yaml:LINE:COL: …`,
 // or the environment variable. Does not watch files and does not create anything: whoever owns a path makes it.
 import { readFileSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import {
@@ -16,9 +16,10 @@ import {
 const LARGEST_FILE = 1024 * 1024;
 export const DEFAULT_FILE = 'sallyport.yaml';
 
-export interface Config extends Omit<Settings, 'ssh' | 'store' | 'recordings' | 'masterKey'> {
+export interface Config extends Omit<Settings, 'name' | 'ssh' | 'store' | 'recordings' | 'masterKey'> {
   /** The file that was read, absolute; undefined when there was none and defaults apply. */
   readonly file: string | undefined;
+  readonly name: string;
   readonly ssh: Omit<Settings['ssh'], 'workers'> & { readonly workers: number };
   readonly store: { readonly url: string };
   readonly recordings: { readonly url: string };
@@ -204,6 +205,7 @@ export const loadConfig = (options: LoadOptions = {}): Config => {
     path === undefined ? undefined : absolute(path);
   return {
     ...settings,
+    name: settings.name ?? hostname(),
     file,
     data,
     policies: absolute(settings.policies),

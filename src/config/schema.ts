@@ -84,7 +84,6 @@ const limits = z.strictObject({
   handshakeSeconds: seconds(1, 600).prefault('20s'),
   loginGraceSeconds: seconds(1, 3600).prefault('2m'),
   authenticationAttempts: whole(1, 100).prefault(6),
-  channels: whole(1, 10_000).prefault(128),
 });
 
 const ssh = z.strictObject({
@@ -122,6 +121,10 @@ const ssh = z.strictObject({
 });
 
 export const settingsSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be a word of letters, digits, dots and dashes')
+    .optional(),
   data: path.prefault('./data'),
   ssh: ssh.prefault({}),
   device: z

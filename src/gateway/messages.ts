@@ -11,6 +11,19 @@ const order = z.discriminatedUnion('kind', [
 /** An order for one live session. */
 export type Order = z.output<typeof order>;
 
+const forwardedOrder = z.object({ session: z.string().max(128), order });
+
+/** An order from another gateway; undefined when it is not one. */
+export const readForwardedOrder = (
+  payload: string,
+): { readonly session: string; readonly order: Order } | undefined => {
+  try {
+    return forwardedOrder.parse(JSON.parse(payload));
+  } catch {
+    return undefined;
+  }
+};
+
 const liveSession = z.object({
   id: z.string(),
   user: z.string(),

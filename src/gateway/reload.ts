@@ -8,6 +8,7 @@ export type ReloadOutcome =
 
 /** The keys that are read once, each with what it comes to. */
 const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
+  name: (config) => config.name,
   data: (config) => config.data,
   'ssh.listen': (config) => config.ssh.listen,
   'ssh.workers': (config) => config.ssh.workers,

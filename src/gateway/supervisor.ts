@@ -21,6 +21,8 @@ export interface SupervisorOptions {
   readonly workers: number;
   /** Reads the configuration again; throws ConfigError. */
   readonly reread: () => Config;
+  /** What a former run left open is closed; called when it is sure that no other gateway runs on the data folder. */
+  readonly recover: () => Promise<void>;
   /** Sessions that a worker took with it when it died: closes them in the store. */
   readonly closeLost: (sessions: readonly LiveSession[], workerPid: number) => Promise<void>;
   /** This process's part of the store's messages, when it needs one. */
@@ -94,6 +96,7 @@ export class Supervisor {
    */
   async run(until: AbortSignal, onReady: () => void = () => {}): Promise<void> {
     await using control = await openControlServer(this.#config.data, (request) => this.#serve(request));
+    await this.#options.recover();
     await this.#pool.start();
     const sweep = setInterval(() => this.#sweep(), SWEEP_EVERY);
     try {

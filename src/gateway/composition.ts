@@ -1,0 +1,226 @@
+// Puts one worker's parts together: store, directory, recordings, login, transport. The one place that knows them all;
+// it decides nothing itself beyond which part serves which interface.
+import { readFileSync } from 'node:fs';
+import { openGates } from '../../proxy/channels/gate-port.ts';
+import { readAuthorities } from '../../proxy/login/key-offer.ts';
+import { DEFAULT_LOCKOUT } from '../../proxy/login/lockout.ts';
+import {
+  DEFAULT_LOGIN_SETTINGS,
+  type LoginDependencies,
+  type LoginSettings,
+} from '../../proxy/login/login.ts';
+import { createPasswordChecker } from '../../proxy/login/password.ts';
+import { NOTHING_REVOKED, readRevocations } from '../../proxy/login/revocations.ts';
+import { createTurns } from '../../proxy/login/turns.ts';
+import { serveConnection } from '../../proxy/server/connection.ts';
+import {
+  type ConnectionDeps,
+  type ConnectionSettings,
+  DEFAULT_CONNECTION_SETTINGS,
+} from '../../proxy/server/connection-ports.ts';
+import type { SessionRegister } from '../../proxy/server/ports.ts';
+import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
+import type { ServerTransportOptions } from '../../proxy/transport/transport.ts';
+import type { Config } from '../config/load.ts';
+import { createDeviceVault } from '../directory/credentials.ts';
+import { createHostKeyPins } from '../directory/devices.ts';
+import { createGrants } from '../directory/grant-directory.ts';
+import { createLoginDirectory } from '../directory/login-directory.ts';
+import { createLoginFailures } from '../directory/login-failures.ts';
+import { createSessionRegister } from '../directory/sessions.ts';
+import { openVault } from '../directory/vault.ts';
+import { openStore } from '../store/store.ts';
+import type { Log } from './log.ts';
+import { createNotices } from './notices.ts';
+import { recordingsFrom } from './recordings.ts';
+import { hostKeyFolder, workerName } from './state.ts';
+import type { Composition, ConnectionHooks } from './worker.ts';
+
+export interface CompositionContext {
+  readonly log: Log;
+  /** Names this worker in the register of sessions, with the gateway's name. */
+  readonly workerPid: number;
+  /** Passes a store's message to the supervisor, who tells every process. */
+  readonly sendNotice: (topic: string, payload: string) => void;
+}
+
+/** What of the configuration a reload may change, read from its files. */
+interface Live {
+  readonly settings: LoginSettings;
+  readonly authorities: LoginDependencies['authorities'];
+  readonly revocations: LoginDependencies['revocations'];
+  readonly connection: ConnectionSettings;
+  readonly transport: Omit<ServerTransportOptions, 'hostKeys'>;
+}
+
+export class KeyFileError extends Error {
+  readonly code = 'SP_KEY_FILE';
+
+  constructor(key: string, file: string, cause: unknown) {
+    super(`${key}: ${file} can't be used: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+    this.name = 'KeyFileError';
+  }
+}
+
+/** Reads a file that a key of the configuration names; what is wrong with it is an error with the key's name. */
+const fromFile = <T>(key: string, file: string | undefined, otherwise: T, read: (data: Buffer) => T): T => {
+  if (file === undefined) return otherwise;
+  try {
+    return read(readFileSync(file));
+  } catch (error) {
+    throw new KeyFileError(key, file, error);
+  }
+};
+
+const keepalive = (seconds: number): { interval: number; count: number } => ({
+  interval: seconds * 1000,
+  count: 3,
+});
+
+const liveOf = (config: Config): Live => {
+  const { ssh, device } = config;
+  const banner = fromFile('ssh.banner', ssh.banner, '', (data) => data.toString('utf8'));
+  const authorities = fromFile('ssh.trustedUserCAKeys', ssh.trustedUserCAKeys, [], (data) =>
+    readAuthorities(data.toString('utf8')),
+  );
+  const revocations = fromFile('ssh.revokedKeys', ssh.revokedKeys, NOTHING_REVOKED, readRevocations);
+  return {
+    settings: {
+      ...DEFAULT_LOGIN_SETTINGS,
+      lockout: DEFAULT_LOCKOUT,
+      banner,
+      tries: ssh.limits.authenticationAttempts,
+    },
+    authorities: () => authorities,
+    revocations: () => revocations,
+    connection: {
+      ...DEFAULT_CONNECTION_SETTINGS,
+      loginGrace: ssh.limits.loginGraceSeconds * 1000,
+      idle: ssh.idleSeconds * 1000,
+      dial: {
+        connect: device.connectSeconds * 1000,
+        handshake: device.signInSeconds * 1000,
+        signIn: device.signInSeconds * 1000,
+      },
+      deviceKeepalive: keepalive(device.keepaliveSeconds),
+      environment: { allowed: ssh.acceptEnv },
+    },
+    transport: {
+      identification: ssh.identification,
+      rekey: { bytes: ssh.rekeyBytes },
+      handshakeTimeout: ssh.limits.handshakeSeconds * 1000,
+      keepalive: keepalive(ssh.keepaliveSeconds),
+    },
+  };
+};
+
+/** The words that the data plane says to its log, as stable event names. */
+const eventName = (message: string): string => `ssh.${message.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
+
+/** Throws errors with an `SP_…` code. */
+export const compose = async (config: Config, context: CompositionContext): Promise<Composition> => {
+  const { log } = context;
+  let live = liveOf(config);
+  const hostKeys = await loadHostKeys(hostKeyFolder(config));
+  const notices = createNotices(context.sendNotice);
+  const store = await openStore(config.store.url, { carrier: notices });
+  const vault = await openVault(config.masterKey);
+  const register = createSessionRegister(store, workerName(config.name, context.workerPid));
+  const directory = createLoginDirectory(store, vault);
+  const failures = createLoginFailures(store);
+  const grants = createGrants(store);
+  const deviceVault = createDeviceVault(store, vault);
+  const pins = createHostKeyPins(store);
+  const recordings = recordingsFrom(config.recordings.url);
+  const passwords = await createPasswordChecker();
+  const turns = createTurns();
+  const dataPlaneLog = {
+    info: (fields: object, message: string) => log.info(eventName(message), { ...fields }),
+    warn: (fields: object, message: string) => log.warn(eventName(message), { ...fields }),
+  };
+
+  const depsFor = (orders: ConnectionDeps['orders'], hooks: ConnectionHooks): ConnectionDeps => ({
+    transport: { ...live.transport, hostKeys },
+    login: {
+      directory,
+      failures,
+      passwords,
+      turns,
+      authorities: () => live.authorities(),
+      revocations: () => live.revocations(),
+      settings: live.settings,
+      now: Date.now,
+      report: (event) => log.debug('login.tried', { ...event }),
+    },
+    grants,
+    vault: deviceVault,
+    pins,
+    register: telling(register, hooks, log),
+    recordings,
+    orders,
+    gates: openGates,
+    log: dataPlaneLog,
+    settings: live.connection,
+    now: Date.now,
+    onSignedIn: () => hooks.onAuthenticated(),
+  });
+
+  return {
+    serve: (socket, peer, orders, hooks) => {
+      const source = { address: peer.sourceAddress, port: peer.sourcePort };
+      const connection = serveConnection(socket, source, depsFor(orders, hooks));
+      return {
+        ended: connection.done,
+        tell: (text) => connection.tell(text),
+        end: (reason, tell) => connection.end(reason, tell),
+      };
+    },
+    reconfigure: (text) => {
+      const next: Config = JSON.parse(text);
+      try {
+        live = liveOf(next);
+        log.setLevel(next.log.level);
+      } catch (error) {
+        log.error('config.rejected', { error });
+      }
+    },
+    hear: (topic, payload) => notices.hear(topic, payload),
+    close: () => store.close(),
+  };
+};
+
+/** The register, with the supervisor told of what is live. */
+const telling = (register: SessionRegister, hooks: ConnectionHooks, log: Log): SessionRegister => ({
+  newId: () => register.newId(),
+  open: async (start) => {
+    await register.open(start);
+    const { id, user, target, sourceAddress, via, startedAt } = start;
+    const session = {
+      id,
+      user: user.name,
+      userId: user.id,
+      device: target.device.name,
+      account: target.credential.username,
+      sourceAddress,
+      via,
+      startedAt,
+    };
+    hooks.onSessionStarted(session);
+    log.info('session.started', {
+      ...session,
+      authentication: start.authentication,
+      grant: target.grant.name,
+    });
+  },
+  close: async (id, end) => {
+    hooks.onSessionEnded(id);
+    log.info('session.ended', { id, ...end });
+    await register.close(id, end);
+  },
+  refused: (event) => {
+    log.info('access.refused', { ...event });
+    return register.refused(event);
+  },
+});

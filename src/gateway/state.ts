@@ -1,0 +1,68 @@
+// What the supervisor keeps in the store: it brings the schema up to date before any worker comes, makes the secrets of
+// a first start, closes in the register what a crash left open, and passes orders on to other gateways.
+
+import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
+import type { Config } from '../config/load.ts';
+import { endAbandonedSessions, gatewaysWithOpenSessions } from '../directory/sessions.ts';
+import { openVault } from '../directory/vault.ts';
+import { openStore } from '../store/store.ts';
+import type { Log } from './log.ts';
+import type { LiveSession, Order } from './messages.ts';
+import { readForwardedOrder } from './messages.ts';
+import type { Notices } from './notices.ts';
+import { recordingsFolder } from './recordings.ts';
+
+export interface GatewayState extends AsyncDisposable {
+  /** Closes what a former run of this gateway left open. Only for whoever owns the data folder's control socket. */
+  recover(): Promise<void>;
+  /** Closes the sessions of a worker that is gone. */
+  closeLost(sessions: readonly LiveSession[], workerPid: number): Promise<void>;
+  forward(session: string, order: Order): Promise<void>;
+  onForwarded(take: (session: string, order: Order) => void): void;
+}
+
+const ORDERS = 'session-orders';
+
+export const hostKeyFolder = (config: Pick<Config, 'data'>): string => `${config.data}/host-keys`;
+
+/** What a worker calls itself in the register. */
+export const workerName = (gateway: string, pid: number): string => `${gateway}/${pid}`;
+
+/** Throws errors with an `SP_…` code when the store, the master key or the host keys can't be used. */
+export const openState = async (config: Config, notices: Notices, log: Log): Promise<GatewayState> => {
+  recordingsFolder(config.recordings.url);
+  const store = await openStore(config.store.url, { carrier: notices });
+  try {
+    await openVault(config.masterKey);
+    await loadHostKeys(hostKeyFolder(config));
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  const end = async (gateways: readonly string[], reason: string): Promise<void> => {
+    const ended = await endAbandonedSessions(store, { gateways, at: Date.now(), reason });
+    if (ended > 0) log.warn('session.lost', { sessions: ended, reason });
+  };
+  return {
+    recover: async () => {
+      const open = await gatewaysWithOpenSessions(store);
+      await end(
+        open.filter((name) => name.startsWith(`${config.name}/`)),
+        'gateway-crashed',
+      );
+    },
+    closeLost: (_sessions, workerPid) => end([workerName(config.name, workerPid)], 'worker-crashed'),
+    forward: async (session, order) => {
+      // SQLite belongs to one gateway: there is nobody else to tell.
+      if (store.kind === 'postgres') await store.notify(ORDERS, JSON.stringify({ session, order }));
+    },
+    onForwarded: (take) => {
+      store.listen(ORDERS, (message) => {
+        if (message.kind === 'gap') return;
+        const forwarded = readForwardedOrder(message.payload);
+        if (forwarded !== undefined) take(forwarded.session, forwarded.order);
+      });
+    },
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+};
