@@ -24,6 +24,8 @@ export interface DeviceOptions {
   /** Lines for sshd_config, before the defaults: sshd takes the first of a kind. */
   readonly config?: readonly string[];
   readonly shell?: string;
+  /** Public keys beside its own that open the account. */
+  readonly keys?: readonly string[];
   /** An account made before, for a second device that shares it. */
   readonly like?: Device;
 }
@@ -36,7 +38,7 @@ export async function startDevice(scratch: Scratch, options: DeviceOptions = {})
   const hostKey = makeKey(`${folder}/host_key`);
   const key = options.like?.key ?? makeKey(`${folder}/login_key`);
   const account = options.like?.account ?? makeAccount(scratch, folder, options.shell ?? '/bin/bash');
-  writeFileSync(`${folder}/authorized_keys`, `${key.publicKey}\n`, { mode: 0o644 });
+  writeFileSync(`${folder}/authorized_keys`, `${[key.publicKey, ...(options.keys ?? [])].join('\n')}\n`);
   const port = await freePort();
   const lines = [
     `Port ${port}`,

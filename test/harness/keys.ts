@@ -15,7 +15,9 @@ export function makeKey(
   type: 'ed25519' | 'ecdsa' | 'rsa' = 'ed25519',
   passphrase = '',
 ): KeyPair {
-  execFileSync('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', '', '-f', file]);
+  // RSA keys are for old clients, some of which can't read OpenSSH's own format.
+  const format = type === 'rsa' ? ['-m', 'PEM'] : [];
+  execFileSync('ssh-keygen', ['-q', ...format, '-t', type, '-N', passphrase, '-C', '', '-f', file]);
   return {
     file,
     privateKey: readFileSync(file, 'utf8'),

@@ -18,6 +18,8 @@ export interface Site {
   /** Throws when the tests run without a gateway. */
   readonly gateway: Gateway;
   readonly key: KeyPair;
+  /** Another key of alice's, for clients that know no Ed25519. */
+  readonly rsaKey: KeyPair;
   /** alice at the device's account, through the gateway. */
   readonly alice: SshUser;
   /** The same account on the device itself, for comparison. */
@@ -35,14 +37,18 @@ export interface SiteOptions {
 export async function openSite(options: SiteOptions = {}): Promise<Site> {
   const scratch = new Scratch();
   try {
-    const device = await startDevice(scratch, options.device);
+    const rsaKey = makeKey(scratch.path('alice_rsa_key'), 'rsa');
+    const device = await startDevice(scratch, {
+      ...options.device,
+      ...(straight ? { keys: [rsaKey.publicKey] } : {}),
+    });
     const key = makeKey(scratch.path('alice_key'));
     const other = makeKey(scratch.path('other_key'));
     const { host, port, hostKey, account } = device;
     const more = options.directory?.(device, key) ?? {};
     const base: Record<string, readonly unknown[]> = {
       users: [
-        { name: 'alice', keys: [key.publicKey], roles: ['engineer'] },
+        { name: 'alice', keys: [key.publicKey, rsaKey.publicKey], roles: ['engineer'] },
         { name: 'bob', keys: [other.publicKey], roles: ['engineer'] },
       ],
       devices: [
@@ -74,6 +80,7 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
         return gateway;
       },
       key,
+      rsaKey,
       alice:
         gateway === undefined
           ? direct
