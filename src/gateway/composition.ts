@@ -22,13 +22,7 @@ import type { SessionRegister } from '../../proxy/server/ports.ts';
 import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
 import type { ServerTransportOptions } from '../../proxy/transport/transport.ts';
 import type { Config } from '../config/load.ts';
-import { createDeviceVault } from '../directory/credentials.ts';
-import { createHostKeyPins } from '../directory/devices.ts';
-import { createGrants } from '../directory/grant-directory.ts';
-import { createLoginDirectory } from '../directory/login-directory.ts';
-import { createLoginFailures } from '../directory/login-failures.ts';
-import { createSessionRegister } from '../directory/sessions.ts';
-import { openVault } from '../directory/vault.ts';
+import { openDirectory } from '../directory/directory.ts';
 import { openStore } from '../store/store.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
@@ -126,13 +120,11 @@ export const compose = async (config: Config, context: CompositionContext): Prom
   const hostKeys = await loadHostKeys(hostKeyFolder(config));
   const notices = createNotices(context.sendNotice);
   const store = await openStore(config.store.url, { carrier: notices });
-  const vault = await openVault(config.masterKey);
-  const register = createSessionRegister(store, workerName(config.name, context.workerPid));
-  const directory = createLoginDirectory(store, vault);
-  const failures = createLoginFailures(store);
-  const grants = createGrants(store);
-  const deviceVault = createDeviceVault(store, vault);
-  const pins = createHostKeyPins(store);
+  const directory = await openDirectory({
+    store,
+    masterKey: config.masterKey,
+    gateway: workerName(config.name, context.workerPid),
+  });
   const recordings = recordingsFrom(config.recordings.url);
   const passwords = await createPasswordChecker();
   const turns = createTurns();
@@ -144,8 +136,8 @@ export const compose = async (config: Config, context: CompositionContext): Prom
   const depsFor = (orders: ConnectionDeps['orders'], hooks: ConnectionHooks): ConnectionDeps => ({
     transport: { ...live.transport, hostKeys },
     login: {
-      directory,
-      failures,
+      directory: directory.login,
+      failures: directory.failures,
       passwords,
       turns,
       authorities: () => live.authorities(),
@@ -154,10 +146,10 @@ export const compose = async (config: Config, context: CompositionContext): Prom
       now: Date.now,
       report: (event) => log.debug('login.tried', { ...event }),
     },
-    grants,
-    vault: deviceVault,
-    pins,
-    register: telling(register, hooks, log),
+    grants: directory.grants,
+    vault: directory.vault,
+    pins: directory.pins,
+    register: telling(directory.register, hooks, log),
     recordings,
     orders,
     gates: openGates,
