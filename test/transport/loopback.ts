@@ -21,6 +21,7 @@ function pem(privateKey: ReturnType<typeof generateKeyPairSync>['privateKey']): 
 }
 
 export const ED25519_KEY: HostKey = parseHostKey(pem(generateKeyPairSync('ed25519').privateKey));
+export const OTHER_ED25519_KEY: HostKey = parseHostKey(pem(generateKeyPairSync('ed25519').privateKey));
 export const ECDSA_KEY: HostKey = parseHostKey(
   pem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey),
 );
