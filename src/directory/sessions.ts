@@ -8,6 +8,9 @@ import type { RefusalsTable, SessionsTable } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { storable } from './shown-text.ts';
 
+/** The store's topic on which orders for sessions of other gateways travel, as JSON `{session, order}`. */
+export const SESSION_ORDERS = 'session-orders';
+
 /** `gateway`: this process's name, so that what a crash leaves open can be found and closed. */
 export const createSessionRegister = (store: Store, gateway: string): SessionRegister => ({
   newId,
