@@ -1,0 +1,37 @@
+// How fast bytes go through a path. The client's own start and sign-in are measured too, and taken off.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { median } from './measure.ts';
+import type { Path } from './paths.ts';
+
+const shellTime = async (script: string, words: readonly string[]): Promise<number> => {
+  const from = performance.now();
+  const child = spawn('sh', ['-c', script, 'sh', ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), 120_000);
+  const [code] = await once(child, 'exit');
+  clearTimeout(timer);
+  if (code !== 0) throw new Error(`${words[0]} ended with ${String(code)}`);
+  return (performance.now() - from) / 1000;
+};
+
+/** Megabytes (10⁶) a second, median of `rounds`; the rounds of all paths are interleaved, so that load hits all alike. */
+export async function measureBulk(
+  paths: readonly Path[],
+  cipher: string,
+  direction: 'down' | 'up',
+  bytes: number,
+  rounds: number,
+): Promise<Map<string, number>> {
+  const samples = new Map<string, number[]>(paths.map((path) => [path.name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const path of paths) {
+      const idle = await shellTime('"$@" >/dev/null </dev/null', path.command('true', { cipher }));
+      const remote = direction === 'down' ? `head -c ${bytes} /dev/zero` : 'cat >/dev/null';
+      const script =
+        direction === 'down' ? '"$@" >/dev/null </dev/null' : `head -c ${bytes} /dev/zero | "$@" >/dev/null`;
+      const taken = await shellTime(script, path.command(remote, { cipher }));
+      samples.get(path.name)?.push(bytes / 1e6 / Math.max(0.001, taken - idle));
+    }
+  }
+  return new Map([...samples].map(([name, values]) => [name, median(values)]));
+}
