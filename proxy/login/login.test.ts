@@ -7,6 +7,7 @@ import {
   sshStrings,
   Workshop,
   type WorkshopKey,
+  webauthnSignature,
 } from '../../test/login/key-workshop.ts';
 import { MemoryDirectory, MemoryFailures, testUser } from '../../test/login/memory-directory.ts';
 import {
@@ -311,6 +312,18 @@ describe('a key', () => {
         signsIn ? 'success' : `failure ${ALL_METHODS}`,
       );
     }
+  });
+
+  it('on a security key may sign through a browser, when the request says so', async () => {
+    const key = makeKey('sk-ecdsa-sha2-nistp256@openssh.com');
+    const through = async (algorithm: string) => {
+      const client = await start('alice', { users: [testUser('alice', { keys: [key.line] })] });
+      const part = encodeUserauthPublickeySignedPart('alice', SERVICE, algorithm, key.blob);
+      const signature = webauthnSignature(key, publickeySignatureInput(SESSION_ID, part));
+      return client.try(encodeUserauthPublickeySigned(part, signature));
+    };
+    expect(await through('webauthn-sk-ecdsa-sha2-nistp256@openssh.com')).toBe('success');
+    expect(await through(key.type)).toBe(`failure ${ALL_METHODS}`);
   });
 
   it('that can verify nobody does not meet verify-required', async () => {
