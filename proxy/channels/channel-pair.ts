@@ -175,6 +175,12 @@ export class ChannelPair implements Disposable {
     }
   }
 
+  /** Bytes that the client sent before there was a device, in order. */
+  typedEarly(data: Buffer): void {
+    this.#session.countFromClient(data.length);
+    this.#fromClient.pushData('stdout', data);
+  }
+
   /** The channel may not start: nothing reaches the device, the user is told. */
   refuse(description: ChannelDescription, tell: string): void {
     if (this.#phase !== 'setup') return;

@@ -28,6 +28,8 @@ export interface CollectedSetup {
   readonly terminal: PtyRequest | undefined;
   /** Requests without the terminal, in order. */
   readonly requests: readonly { readonly name: string; readonly body: Buffer }[];
+  /** What was typed ahead. */
+  readonly early: readonly Buffer[];
 }
 
 export interface SessionChannelOptions {
@@ -71,6 +73,7 @@ export class SessionChannel {
   /** Asks the device for what the client had asked for before there was one, then for a shell. */
   replay(setup: CollectedSetup): void {
     if (setup.terminal !== undefined) this.#setup('pty-req', encodePtyRequest(setup.terminal), SETTLED);
+    for (const data of setup.early) this.pair.typedEarly(data);
     for (const request of setup.requests) this.#setup(request.name, request.body, SETTLED);
     this.#setup('shell', EMPTY, {
       wanted: true,

@@ -60,6 +60,13 @@ export interface SessionSummary {
   readonly bytesFromDevice: number;
 }
 
+/** A client's channel that was open before there was a device. */
+export interface ChannelHandOver {
+  readonly end: ChannelEnd;
+  /** Called once, in the turn in which the device's channel takes over. */
+  readonly collected: () => CollectedSetup;
+}
+
 /** What came of starting. */
 export type StartOutcome =
   | { readonly kind: 'live' }
@@ -203,10 +210,10 @@ export class DeviceSession implements PairSession {
 
   // ---- channels that the client opens
 
-  openSession(
-    open: IncomingOpen,
-    setup?: { readonly end: ChannelEnd; readonly collected: CollectedSetup },
-  ): void {
+  /** `asked` is the client's open, or its channel that is open already, with what it asked for there. */
+  openSession(asked: IncomingOpen | ChannelHandOver): void {
+    const setup = 'end' in asked ? asked : undefined;
+    const open = 'end' in asked ? undefined : asked;
     const live = this.#liveOr(() => {
       if (setup !== undefined) {
         tellAndClose(setup.end, this.#endedTell(), true);
@@ -238,7 +245,7 @@ export class DeviceSession implements PairSession {
           allowed: (what) => this.#deviceMayOpen.add(what),
         });
         this.#pairs.set(channel.pair, undefined);
-        if (setup !== undefined) channel.replay(setup.collected);
+        if (setup !== undefined) channel.replay(setup.collected());
       },
       refused: (reason, text) => {
         if (setup === undefined) open?.refuse(reason, text);

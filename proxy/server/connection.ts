@@ -224,10 +224,15 @@ class ClientConnection implements Connection {
           );
         } else {
           openMenu(open, {
-            deps: this.#deps,
-            user: signedIn.user,
+            targets: () =>
+              within(
+                this.#deps.settings.storeTimeout,
+                'asking for targets',
+                this.#deps.grants.targetsOf(signedIn.user.id, new Date(this.#deps.now())),
+              ),
             choose: (target) => this.#startSession(signedIn, target, 'menu'),
             noTarget: NO_TARGET,
+            noPty: !signedIn.restrictions.pty,
           });
         }
         return;

@@ -44,6 +44,11 @@ export class MemoryRecorder implements SessionRecorder {
   onDrain: (() => void) | undefined;
   onFailure: ((error: Error) => void) | undefined;
   bytesOut = 0;
+  readonly #told: () => void;
+
+  constructor(told: () => void) {
+    this.#told = told;
+  }
 
   channelStarted(channel: number, description: ChannelDescription): void {
     this.events.push({ kind: 'started', channel, detail: description });
@@ -59,6 +64,7 @@ export class MemoryRecorder implements SessionRecorder {
   }
   resize(channel: number, columns: number, rows: number): void {
     this.events.push({ kind: 'resize', channel, detail: `${columns}x${rows}` });
+    this.#told();
   }
   exit(channel: number, outcome: ExitOutcome): void {
     this.events.push({ kind: 'exit', channel, detail: outcome });
@@ -249,8 +255,9 @@ export class Station {
       recordings: {
         start: async () => {
           if (station.recordingFails) throw new Error('the disk is full');
-          const recorder = new MemoryRecorder();
+          const recorder = new MemoryRecorder(told);
           station.recorders.push(recorder);
+          told();
           return recorder;
         },
       },
