@@ -38,6 +38,9 @@ const ESCAPE_WAIT = 50;
 /** Lines of one unfinished command that are kept for the judge. */
 const MAXIMUM_PRECEDING = 200;
 
+/** A window wide enough for any line that is worth reading. */
+const WIDE = 1_000;
+
 const BELL = Buffer.from('\x07');
 const INTERRUPT = Buffer.from('\x03');
 const KILL_LINE = Buffer.from('\x15');
@@ -66,6 +69,8 @@ type Phase =
       readonly kind: 'redraw';
       readonly held: Held;
       readonly step: 'grow' | 'shrink';
+      /** `columns`: editors that scroll sideways show everything in a window wide enough. */
+      readonly way: 'rows' | 'columns';
       readonly since: number;
       readonly fresh: LazyScreen;
       readonly passive: LineOnScreen;
@@ -107,6 +112,21 @@ type Phase =
   /** Something was let through: what follows waits for the prompt. */
   | { readonly kind: 'after'; readonly since: number; editorBack: boolean }
   | { readonly kind: 'ended' };
+
+/** Whether a way of making the editor redraw works here; given up after two misses until it is seen to work. */
+class Tried {
+  #worked = false;
+  #misses = 0;
+
+  get worthTrying(): boolean {
+    return this.#worked || this.#misses < 2;
+  }
+
+  note(worked: boolean): void {
+    if (worked) this.#worked = true;
+    else this.#misses += 1;
+  }
+}
 
 interface Observed {
   readonly token: KeyToken;
@@ -150,13 +170,13 @@ export class Gate {
   #mayLeave = true;
   #viKeys = false;
   #prefilled = false;
-  #redraws: 'unknown' | 'yes' | 'no' = 'unknown';
-  #redrawMisses = 0;
+  readonly #redrawn = { rows: new Tried(), columns: new Tried() };
   #observed: Observed[] = [];
   #fact: SideFact = { echo: undefined, foreground: undefined, shellReads: undefined };
   #rowsInEditor = false;
   #expanded = false;
   #lineUsedKeys = false;
+  #suffixSettled = false;
 
   constructor(start: GateStart) {
     this.#settings = start.settings;
@@ -216,7 +236,9 @@ export class Gate {
   deviceData(bytes: Buffer, now: number): GateAction[] {
     this.#now = now;
     if (this.#phase.kind === 'ended') return [];
-    this.#actions.push({ kind: 'toClient', bytes, origin: 'device' });
+    if (!(this.#phase.kind === 'redraw' && this.#phase.way === 'columns' && this.#phase.step === 'grow')) {
+      this.#actions.push({ kind: 'toClient', bytes, origin: 'device' });
+    }
     this.#lastDevice = now;
     this.#noticeDialect(bytes);
     this.#draw(bytes);
@@ -503,6 +525,7 @@ export class Gate {
     this.#viKeys = false;
     this.#rowsInEditor = false;
     this.#expanded = false;
+    this.#suffixSettled = false;
     this.#lineUsedKeys = false;
   }
 
@@ -638,12 +661,14 @@ export class Gate {
   #anchorHere(verified: boolean): Anchor {
     const anchor = anchorAt(this.#screen, this.#screen.cursor, verified, this.#screen.skipped);
     // A known prompt with more behind it: the line was filled in before the first key (print -z, ^O, push-line).
+    if (this.#prompts.known.some((prompt) => prompt.trim() !== '' && anchor.prompt.endsWith(prompt)))
+      return anchor;
     const known = this.#prompts.known
       .filter(
         (prompt) => prompt.trim() !== '' && anchor.prompt !== prompt && anchor.prompt.startsWith(prompt),
       )
       .sort((one, other) => other.length - one.length)[0];
-    if (known === undefined || this.#prompts.known.includes(anchor.prompt)) return anchor;
+    if (known === undefined) return anchor;
     this.#keys.forget('redrawn');
     return { ...anchor, column: Math.min(anchor.column, known.length), prompt: known };
   }
@@ -708,8 +733,15 @@ export class Gate {
         return;
       }
     }
-    if (reading.confidence < CERTAIN && canProbe && this.#redraws !== 'no') {
-      this.#startRedraw(held, line);
+    if (canProbe && this.#suffixMayGo()) {
+      this.#suffixSettled = true;
+      this.#toDevice(Buffer.from('\x05'), 'gate');
+      this.#phase = { kind: 'expand', held, since: this.#now, what: 'suffix' };
+      return;
+    }
+    const way = canProbe ? this.#redrawWay(reading) : undefined;
+    if (way !== undefined) {
+      this.#startRedraw(held, line, way);
       return;
     }
     this.#judge(held, this.#doubtful(reading, extra));
@@ -759,8 +791,9 @@ export class Gate {
     const agree = agreed(line, this.#keys.state);
     if (agree === undefined) this.#keys.forget('redrawn');
     const reading = fuse({ screen: line, redrawn: undefined, keys: this.#keys.state, doubts: [] });
-    if (reading.confidence < CERTAIN && this.#redraws !== 'no') {
-      this.#startRedraw(phase.held, line);
+    const way = this.#redrawWay(reading);
+    if (way !== undefined) {
+      this.#startRedraw(phase.held, line, way);
       return true;
     }
     this.#judge(phase.held, this.#doubtful(reading, []));
@@ -777,12 +810,45 @@ export class Gate {
     );
   }
 
-  #startRedraw(held: Held, passive: LineOnScreen): void {
-    const fresh = new LazyScreen(this.#columns, this.#rows, 50);
+  /** Which redraw would tell more about this reading, if any. */
+  #redrawWay(reading: Reading): 'rows' | 'columns' | undefined {
+    if (reading.confidence >= CERTAIN) return undefined;
+    const scrolled =
+      reading.doubts.includes('scrolled') || reading.doubts.includes('prompt-lost') || reading.how === 'keys';
+    if (this.#redrawn.rows.worthTrying && !(scrolled && !this.#screen.modes.everEditor)) return 'rows';
+    if (this.#redrawn.columns.worthTrying && !this.#screen.modes.everEditor) return 'columns';
+    return undefined;
+  }
+
+  /** zsh takes back the slash or blank that a completion added when the next key submits. */
+  #suffixMayGo(): boolean {
+    const state = this.#keys.state;
+    return (
+      this.#dialect === 'zsh' &&
+      !this.#viKeys &&
+      !this.#suffixSettled &&
+      state.kind === 'unknown' &&
+      state.because === 'completion'
+    );
+  }
+
+  #startRedraw(held: Held, passive: LineOnScreen, way: 'rows' | 'columns'): void {
+    const columns = way === 'columns' ? WIDE : this.#columns;
+    const fresh = new LazyScreen(columns, this.#rows, 50);
     const { row, column } = this.#screen.cursor;
     fresh.write(Buffer.from(`\x1b[${row - this.#screen.top + 1};${column + 1}H`));
-    this.#actions.push({ kind: 'resizeDevice', columns: this.#columns, rows: this.#rows + 1 });
-    this.#phase = { kind: 'redraw', held, step: 'grow', since: this.#now, fresh, passive, answered: false };
+    const rows = way === 'rows' ? this.#rows + 1 : this.#rows;
+    this.#actions.push({ kind: 'resizeDevice', columns, rows });
+    this.#phase = {
+      kind: 'redraw',
+      held,
+      step: 'grow',
+      way,
+      since: this.#now,
+      fresh,
+      passive,
+      answered: false,
+    };
   }
 
   #redraw(phase: Extract<Phase, { kind: 'redraw' }>): boolean {
@@ -800,21 +866,20 @@ export class Gate {
     }
     const redrawn = this.#readFresh(phase.fresh);
     phase.fresh[Symbol.dispose]();
-    if (redrawn === undefined) {
-      this.#redrawMisses += 1;
-      if (this.#redraws === 'unknown' && this.#redrawMisses >= 2) this.#redraws = 'no';
-    } else {
-      this.#redraws = 'yes';
-      this.#redrawMisses = 0;
-    }
-    // The screen may have changed under the first reading.
+    this.#redrawn[phase.way].note(redrawn !== undefined);
     const line = this.#read();
     const reading = fuse({
+      // The screen may have changed under the first reading.
       screen: redrawn === undefined ? line : phase.passive,
       redrawn,
       keys: this.#keys.state,
-      doubts: redrawn === undefined && this.#redraws !== 'no' ? ['not-redrawn'] : [],
+      doubts: redrawn === undefined && this.#redrawn[phase.way].worthTrying ? ['not-redrawn'] : [],
     });
+    const other = phase.way === 'rows' && redrawn === undefined ? this.#redrawWay(reading) : undefined;
+    if (other === 'columns') {
+      this.#startRedraw(phase.held, line, other);
+      return true;
+    }
     this.#judge(phase.held, this.#doubtful(reading, []));
     return true;
   }
@@ -848,7 +913,10 @@ export class Gate {
     const secret =
       reading.doubts.includes('no-echo') && !this.#screen.modes.editorOn && this.#fact.echo !== true;
     const judged: Judged = { ...held, id, reading };
-    const empty = reading.candidates.every((text) => text.trim() === '') && this.#preceding.length === 0;
+    const empty =
+      reading.confidence >= CERTAIN &&
+      reading.candidates.every((text) => text.trim() === '') &&
+      this.#preceding.length === 0;
     const request: VerdictRequest = {
       id,
       what: 'line',
@@ -959,6 +1027,7 @@ export class Gate {
     const bound = this.#now - phase.since >= PROMPT_BOUND + 2 * this.#roundTrip;
     if (ready) {
       this.#reader = 'prompt';
+      if (phase.editorBack) this.#mayLeave = false;
       if (!this.#lineUsedKeys) this.#anchor = this.#anchorHere(true);
       if (this.#prefilled) this.#keys.forget('history');
     } else if (!bound) return false;
@@ -1149,8 +1218,13 @@ export class Gate {
     if (data.length === 0) return;
     const phase = this.#phase;
     if (phase.kind === 'redraw') {
-      phase.fresh.write(data);
       phase.answered = true;
+      if (phase.way === 'rows') phase.fresh.write(data);
+      else if (phase.step === 'grow') {
+        // Drawn for a window that the user does not have: only the gate sees it.
+        phase.fresh.write(data);
+        return;
+      }
     }
     this.#screen.write(data, (event) => this.#event(event));
   }
@@ -1159,14 +1233,17 @@ export class Gate {
     const phase = this.#phase;
     switch (event.kind) {
       case 'editor-on':
-        if (phase.kind === 'after' || phase.kind === 'erase') phase.editorBack = true;
-        else this.#editorReturned();
         if (this.#dialect === 'unknown') this.#dialect = 'readline';
-        if (phase.kind !== 'after' && phase.kind !== 'erase') this.#mayLeave = false;
+        if (phase.kind === 'after' || phase.kind === 'erase') phase.editorBack = true;
+        else if (phase.kind === 'open') this.#editorReturned();
         return;
       case 'editor-off':
         if (this.#observed.length > 0) this.#readObserved();
-        if (!this.#mayLeave && this.#settings.mode === 'enforce') {
+        if (
+          !this.#mayLeave &&
+          this.#settings.mode === 'enforce' &&
+          (phase.kind === 'open' || phase.kind === 'settle')
+        ) {
           this.#alarm(
             'SP_GATE_EDITOR_LEFT',
             'the line editor stopped reading although nothing approved was submitted',
@@ -1184,6 +1261,7 @@ export class Gate {
   /** A line editor came up while input flowed: what was running has ended. */
   #editorReturned(): void {
     if (this.#freeProgram()) return;
+    this.#mayLeave = false;
     this.#reader = 'prompt';
     if (!this.#keys.touched) {
       this.#anchor = undefined;

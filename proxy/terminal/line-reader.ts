@@ -22,12 +22,16 @@ export type LineDoubt =
   | 'cursor-outside'
   /** `^X` on screen may be one control character or two characters. */
   | 'caret'
+  /** A blank in the last column may be text, or fill the place that a wide character did not fit into. */
+  | 'margin'
   | 'search';
 
 export interface LineOnScreen {
   readonly text: string;
   /** With what was taken for a suggestion, when something was. */
   readonly withSuggestion: string | undefined;
+  /** Other texts that look exactly the same (a blank that may only fill the margin before a wide character). */
+  readonly variants: readonly string[];
   /** UTF-16 offset of the cursor in `text`; -1 when it is not in the line. */
   readonly cursor: number;
   readonly anchor: Anchor;
@@ -61,8 +65,9 @@ function findAnchor(view: ScreenView, anchor: Anchor, prompts: readonly string[]
   for (let row = cursor.row; row >= lowest; row--) {
     const found = view.row(row);
     if (found === undefined) break;
-    if (found.wrapped && row !== anchor.row) continue;
     for (const prompt of wanted) {
+      // A continuation row that happens to start like a short prompt is text.
+      if (found.wrapped && row !== anchor.row && prompt.length < 5) continue;
       const width = widthOf(found.cells, prompt);
       if (width === undefined) continue;
       if (row === cursor.row && cursor.column < width) continue;
@@ -100,12 +105,14 @@ interface Gathered {
   readonly cells: { readonly cell: Cell; readonly row: number; readonly column: number }[];
   /** Offsets in `cells` before which a new line starts. */
   readonly breaks: Set<number>;
+  /** Offsets of blanks in the last column before a wide character. */
+  readonly margins: Set<number>;
   readonly doubts: Set<LineDoubt>;
 }
 
 function gather(view: ScreenView, anchor: Anchor, lines: boolean): Gathered {
   const cursor = view.cursor;
-  const gathered: Gathered = { cells: [], breaks: new Set(), doubts: new Set() };
+  const gathered: Gathered = { cells: [], breaks: new Set(), margins: new Set(), doubts: new Set() };
   for (let y = anchor.row; y <= anchor.row + MAXIMUM_ROWS; y++) {
     const row = view.row(y);
     if (row === undefined) break;
@@ -118,6 +125,9 @@ function gather(view: ScreenView, anchor: Anchor, lines: boolean): Gathered {
       const cell = row.cells[x];
       if (cell === undefined) break;
       if (cell.text === '' && cell.width === 1) gathered.doubts.add('gap');
+      if (x === view.columns - 1 && cell.text === ' ' && next?.cells[0]?.width === 2) {
+        gathered.margins.add(gathered.cells.length);
+      }
       gathered.cells.push({ cell, row: y, column: x });
     }
     const continues = joins(row, next);
@@ -179,8 +189,11 @@ export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions)
   }
   const gathered = gather(view, found, options.lines);
   for (const doubt of gathered.doubts) doubts.add(doubt);
-  const { text, offset, at } = compose(gathered, cursor.row, cursor.column);
+  const { text, offset, at } = compose(gathered, cursor.row, cursor.column, false);
   let line = text;
+  const variants =
+    gathered.margins.size === 0 ? [] : [compose(gathered, cursor.row, cursor.column, true).text];
+  if (variants.length > 0) doubts.add('margin');
   let withSuggestion: string | undefined;
   const suggestion = suggestionStart(gathered, cursor.row, cursor.column);
   if (suggestion !== undefined) {
@@ -191,13 +204,14 @@ export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions)
   }
   if (/\^[@-_?]/.test(line)) doubts.add('caret');
   if (looksScrolled(view, found, line)) doubts.add('scrolled');
-  return { text: line, withSuggestion, cursor: offset, anchor: found, doubts: [...doubts] };
+  return { text: line, withSuggestion, variants, cursor: offset, anchor: found, doubts: [...doubts] };
 }
 
 function compose(
   gathered: Gathered,
   row: number,
   column: number,
+  margins: boolean,
 ): { text: string; offset: number; at: number[] } {
   let text = '';
   let offset = -1;
@@ -207,7 +221,7 @@ function compose(
     at.push(text.length);
     if (offset === -1 && (entry.row > row || (entry.row === row && entry.column >= column)))
       offset = text.length;
-    if (entry.cell.width === 0) return;
+    if (entry.cell.width === 0 || (!margins && gathered.margins.has(index))) return;
     text += entry.cell.text === '' ? ' ' : entry.cell.text;
   });
   if (offset === -1) offset = text.length;
@@ -271,12 +285,13 @@ function readSearch(view: ScreenView): Omit<LineOnScreen, 'anchor'> | undefined 
   if (first === undefined || !SEARCH_PREFIX.test(textOf(first.cells, 0, writtenEnd(first.cells))))
     return undefined;
   const anchor: Anchor = { row, column: 0, prompt: '', right: '', verified: true, epoch: 0 };
-  const { text } = compose(gather(view, anchor, false), cursor.row, cursor.column);
+  const { text } = compose(gather(view, anchor, false), cursor.row, cursor.column, false);
   const match = SEARCH.exec(text);
   if (match === null) return undefined;
   return {
     text: text.slice(match[0].length),
     withSuggestion: undefined,
+    variants: [],
     cursor: -1,
     doubts: ['search'],
   };

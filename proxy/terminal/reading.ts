@@ -80,6 +80,24 @@ function rowsEssence(text: string): string {
     .join('\n');
 }
 
+/** How editors spell characters that they think the terminal cannot show. */
+const ESCAPED: readonly ((text: string) => string)[] = [
+  (text) => text.replace(/[\u{10000}-\u{10ffff}]/gu, (character) => bytesOf(character)),
+  (text) => text.replace(/[^\x00-\x7f]/gu, (character) => bytesOf(character)),
+  (text) =>
+    text.replace(
+      /[\u{10000}-\u{10ffff}]/gu,
+      (character) => `\\U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}`,
+    ),
+];
+
+function bytesOf(character: string): string {
+  return Array.from(
+    new TextEncoder().encode(character),
+    (byte) => `\\x${byte.toString(16).toUpperCase()}`,
+  ).join('');
+}
+
 /** Whether the screen shows exactly this text. */
 export function shows(screen: string, typed: string): boolean {
   const seen = essence(screen);
@@ -89,6 +107,8 @@ export function shows(screen: string, typed: string): boolean {
     const squeeze = (text: string): string => text.replace(/ +/g, ' ');
     if (squeeze(seen) === squeeze(essence(displayed(typed).replace(/\^I/g, ' ')))) return true;
   }
+  if (/[^\x00-\x7f]/.test(typed) && ESCAPED.some((spell) => seen === essence(displayed(spell(typed)))))
+    return true;
   if (typed.includes('\n') && rowsEssence(screen) === rowsEssence(displayed(typed))) return true;
   return false;
 }
@@ -122,8 +142,15 @@ export function agreed(screen: LineOnScreen, keys: KeysState): string | undefine
   if (keys.kind !== 'known') return undefined;
   return (
     keys.texts.find((text) => shows(screen.text, text)) ??
+    keys.texts.find((text) => screen.variants.some((variant) => shows(variant, text))) ??
     keys.texts.find((text) => screen.withSuggestion !== undefined && shows(screen.withSuggestion, text))
   );
+}
+
+/** Some editors fill the row with blanks: those at the end say nothing, but for one that a backslash quotes. */
+function trimmed(text: string): string {
+  const short = text.trimEnd();
+  return short.endsWith('\\') && short.length < text.length ? `${short} ` : short;
 }
 
 /** Doubts about the screen that a redraw by the editor itself does not remove. */
@@ -133,6 +160,7 @@ const LASTING: ReadonlySet<Doubt> = new Set<Doubt>([
   'history-expansion',
   'rows',
   'full-row',
+  'margin',
   'faint',
 ]);
 
@@ -147,9 +175,9 @@ export function fuse(evidence: Evidence): Reading {
     redrawn?.withSuggestion,
     ...keyTexts,
   ]);
-  const reading = (text: string, how: ReadHow, confidence: number): Reading => ({
-    text,
-    candidates: unique([text, ...candidates]),
+  const reading = (whole: string, how: ReadHow, confidence: number): Reading => ({
+    text: how === 'screen' ? trimmed(whole) : whole,
+    candidates: unique([how === 'screen' ? trimmed(whole) : whole, ...candidates]),
     how,
     confidence: evidence.doubts.includes('history-expansion') ? Math.min(confidence, 0.5) : confidence,
     doubts: [...doubts],
@@ -177,8 +205,7 @@ export function fuse(evidence: Evidence): Reading {
     const holes = keyTexts.find((typed) => showsWithHoles(screen.text, typed));
     if (holes !== undefined) return reading(holes, 'exact', 0.95);
     const part = keyTexts.find((typed) => showsPart(screen.text, typed));
-    if (part !== undefined && (doubts.has('scrolled') || part.length > 40))
-      return reading(part, 'keys', 0.92);
+    if (part !== undefined && (doubts.has('scrolled') || part.length > 40)) return reading(part, 'keys', 0.8);
     doubts.add('mismatch');
     if (screen.text.trim() === '' && first !== '') {
       doubts.add('no-echo');

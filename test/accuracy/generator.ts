@@ -126,6 +126,7 @@ export function generate(family: string, seed: number): Scenario {
   const random = new Random(seed);
   const can = ABILITIES[family] ?? NONE;
   const steps: Step[] = [];
+  const interrupted: string[] = [];
   const rounds = 3 + random.below(4);
   const key = (text: string, most: number): string => text.repeat(1 + random.below(most));
   const settle = (): void => {
@@ -185,6 +186,7 @@ export function generate(family: string, seed: number): Scenario {
       steps.push('\r', { i: 1 });
     } else if (kind === 12) {
       steps.push(line, { w: 40 + random.below(120) }, '\x03', { w: 250 }, { i: 1 });
+      interrupted.push(line);
     } else if (kind === 13 && can.paste) {
       steps.push({ b: `\x1b[200~${line}\x1b[201~` });
       settle();
@@ -206,6 +208,7 @@ export function generate(family: string, seed: number): Scenario {
     cls: 'random',
     sh: [family],
     steps,
+    interrupted,
     ...(family === 'python' ? { line: 1 } : {}),
   };
 }

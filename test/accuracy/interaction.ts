@@ -95,13 +95,18 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     if (options.trace)
       trace.push(`${(now() - began).toFixed(0).padStart(6)} ${what} ${JSON.stringify(data)}`);
   };
-  const terminal: IPty = spawn(started.file, [...started.args], {
-    cols: columns,
-    rows,
-    cwd: started.directory,
-    env: started.env,
-    encoding: null,
-  });
+  // As sshd does for a client that asks for it: the terminal's own line editing counts characters, not bytes.
+  const terminal: IPty = spawn(
+    '/bin/sh',
+    ['-c', 'stty iutf8; exec "$0" "$@"', started.file, ...started.args],
+    {
+      cols: columns,
+      rows,
+      cwd: started.directory,
+      env: started.env,
+      encoding: null,
+    },
+  );
   let alive = true;
   terminal.onExit(() => {
     alive = false;

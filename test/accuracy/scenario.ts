@@ -24,6 +24,8 @@ export interface Scenario {
   readonly lineset?: number;
   /** What was read and did not run (answers to programs) does not count. */
   readonly ignoreExtra?: number;
+  /** Lines that were given up with ^C: some shells record them although they never ran. */
+  readonly interrupted?: readonly string[];
   readonly deadline?: number;
 }
 
