@@ -747,7 +747,14 @@ class StreamTransport implements Transport {
     this.#packets.dispose();
     this.#stopTimers();
     this.#stream.destroy();
-    process.nextTick(() => this.#handlers.closed(reported));
+    process.nextTick(() => {
+      try {
+        this.#handlers.closed(reported);
+      } catch (error) {
+        // Nothing is left to end. Thrown on, it would end every other session of the process.
+        process.emitWarning(asTransportError(error));
+      }
+    });
   }
 
   #stopTimers(): void {
