@@ -1,6 +1,7 @@
 // Reads OpenSSH user certificates (PROTOCOL.certkeys) and judges whether one may stand for a user: type, authority,
 // validity, principals, critical options. What isn't understood is refused; what isn't granted by an extension is not
 // allowed. The signature of the person who holds the certificate's key is login.ts's to check, after this.
+import { printable } from '../transport/messages.ts';
 import { BlobError, BlobReader, blobProblem, strings } from './blob.ts';
 import { fingerprint, type PublicKey, readKeyFields, readPublicKey, verifySignature } from './public-key.ts';
 import type { Restrictions } from './restrictions.ts';
@@ -196,7 +197,9 @@ export function judgeCertificate(
 
 /** For the log: which certificate it was. The key id is chosen by the authority, not by the user. */
 export function describeCertificate(certificate: Certificate): string {
-  return `certificate ${JSON.stringify(certificate.keyId.slice(0, 128))} serial ${certificate.serial} authority ${fingerprint(certificate.authority.blob)}`;
+  const keyId = printable(certificate.keyId, 128);
+  const authority = fingerprint(certificate.authority.blob);
+  return `certificate "${keyId}" serial ${certificate.serial} authority ${authority}`;
 }
 
 /** An option's data is a string within the string. */
