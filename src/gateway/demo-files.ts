@@ -1,6 +1,6 @@
 // The sftp subsystem of the demo's device: enough of version 3 (draft-ietf-secsh-filexfer-02) for sftp, scp and file
 // managers, as the person who started the demo. Handles are bounded. Not part of the gateway.
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import {
   chmod,
   type FileHandle,
@@ -15,12 +15,13 @@ import {
   rmdir,
   stat,
   symlink,
+  truncate,
   utimes,
 } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import ssh2, { type Attributes, type FileEntry, type SFTPWrapper } from 'ssh2';
 
-const { OPEN_MODE, STATUS_CODE, flagsToString } = ssh2.utils.sftp;
+const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
 const MOST_HANDLES = 256;
 const LARGEST_READ = 256 * 1024;
 const ENTRIES_AT_ONCE = 100;
@@ -37,6 +38,19 @@ const attributesOf = (stats: Stats): Attributes => ({
   atime: Math.floor(stats.atimeMs / 1000),
   mtime: Math.floor(stats.mtimeMs / 1000),
 });
+
+/** The protocol's bits as those of open(2). */
+const openFlags = (bits: number): number => {
+  const reads = (bits & OPEN_MODE.READ) !== 0;
+  const writes = (bits & OPEN_MODE.WRITE) !== 0;
+  return (
+    (reads && writes ? constants.O_RDWR : writes ? constants.O_WRONLY : constants.O_RDONLY) |
+    ((bits & OPEN_MODE.APPEND) !== 0 ? constants.O_APPEND : 0) |
+    ((bits & OPEN_MODE.CREAT) !== 0 ? constants.O_CREAT : 0) |
+    ((bits & OPEN_MODE.TRUNC) !== 0 ? constants.O_TRUNC : 0) |
+    ((bits & OPEN_MODE.EXCL) !== 0 ? constants.O_EXCL : 0)
+  );
+};
 
 const KINDS: readonly (readonly [number, string])[] = [
   [0o040000, 'd'],
@@ -82,9 +96,10 @@ export const serveFiles = (sftp: SFTPWrapper, home: string): void => {
     return handle;
   };
 
-  /** Every request gets exactly one answer. */
+  let last: Promise<unknown> = Promise.resolve();
+  /** Every request gets exactly one answer, in the order of the requests: some clients stumble over others. */
   const answer = (id: number, work: () => Promise<(() => void) | undefined>): void => {
-    work().then(
+    last = last.then(work).then(
       (reply) => (reply === undefined ? sftp.status(id, STATUS_CODE.OK) : reply()),
       (error: unknown) => sftp.status(id, statusOf(error), error instanceof Error ? error.message : 'failed'),
     );
@@ -94,6 +109,7 @@ export const serveFiles = (sftp: SFTPWrapper, home: string): void => {
     return undefined;
   };
   const change = async (path: string, attributes: Partial<Attributes>): Promise<void> => {
+    if (attributes.size !== undefined) await truncate(path, attributes.size);
     if (attributes.mode !== undefined) await chmod(path, attributes.mode & 0o7777);
     if (attributes.mtime !== undefined)
       await utimes(path, attributes.atime ?? attributes.mtime, attributes.mtime);
@@ -102,9 +118,7 @@ export const serveFiles = (sftp: SFTPWrapper, home: string): void => {
   sftp.on('OPEN', (id, name, flags, attributes: Partial<Attributes>) =>
     answer(id, async () => {
       if (handles.size >= MOST_HANDLES) throw new Error('too many open files');
-      const mode = flagsToString(flags);
-      if (mode === null) throw new Error('these flags do not go together');
-      const file = await open(at(name), mode, attributes.mode ?? 0o644);
+      const file = await open(at(name), openFlags(flags), attributes.mode ?? 0o644);
       const handle = keep({ kind: 'file', file, append: (flags & OPEN_MODE.APPEND) !== 0 });
       return () => sftp.handle(id, handle);
     }),
@@ -175,6 +189,7 @@ export const serveFiles = (sftp: SFTPWrapper, home: string): void => {
   sftp.on('FSETSTAT', (id, name, attributes: Partial<Attributes>) =>
     answer(id, async () => {
       const { file } = fileOf(name);
+      if (attributes.size !== undefined) await file.truncate(attributes.size);
       if (attributes.mode !== undefined) await file.chmod(attributes.mode & 0o7777);
       if (attributes.mtime !== undefined)
         await file.utimes(attributes.atime ?? attributes.mtime, attributes.mtime);
@@ -205,6 +220,8 @@ export const serveFiles = (sftp: SFTPWrapper, home: string): void => {
       return nothing(rename(at(from), at(to)));
     }),
   );
+  // The client has said all; without an answer it would wait.
+  sftp.on('end', () => sftp.end());
   sftp.on('close', () => {
     for (const handle of handles.values())
       if (handle.kind === 'file') void handle.file.close().catch(() => {});
