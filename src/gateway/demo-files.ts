@@ -220,8 +220,13 @@ export const serveFiles = (sftp: SFTPWrapper, home: string): void => {
       return nothing(rename(at(from), at(to)));
     }),
   );
-  // The client has said all; without an answer it would wait.
-  sftp.on('end', () => sftp.end());
+  // The client has said all; without an exit status scp takes it for a failure, and without an end it waits. The library
+  // has no public way to say the status of this subsystem.
+  sftp.on('end', () => {
+    const { id } = Reflect.get(sftp, 'outgoing');
+    Reflect.get(sftp, '_protocol').exitStatus(id, 0);
+    sftp.end();
+  });
   sftp.on('close', () => {
     for (const handle of handles.values())
       if (handle.kind === 'file') void handle.file.close().catch(() => {});
