@@ -1,6 +1,7 @@
 // One encrypted SSH transport over a stream: identification, key exchange, packets, rekeying, keep-alive, and an
 // honest account of what waits to be written. It knows no user and no channel: messages of the layers above go up
 // and come down as bytes. Whatever a peer does, and whatever throws inside, ends as one call of `closed`.
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import crypto from 'ssh2/lib/protocol/crypto.js';
 import type { ProtocolHostKey } from 'ssh2/lib/protocol/Protocol.js';
@@ -270,6 +271,8 @@ class StreamTransport implements Transport {
       reader: new IdentificationReader(role.role === 'server' ? 'client' : 'server'),
     };
 
+    // Packets are coalesced here; Nagle's algorithm would only hold the last one back until the peer's delayed ACK.
+    if (stream instanceof Socket) stream.setNoDelay(true);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('end', () => this.#peerEnded());
     stream.on('error', (error: Error) => this.#lost(error));
