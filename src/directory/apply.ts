@@ -6,11 +6,10 @@ import type { Schema, Store } from '../store/store.ts';
 import type { Change, ChangeContext } from './changes.ts';
 import { putCredential, removeCredential } from './credentials.ts';
 import { putDevice, removeDevice } from './devices.ts';
-import type { DocumentChecks, Placed, Problem, Section, SourceFile, Wanted, WantedUser } from './document.ts';
+import type { DocumentChecks, Problem, Section, SourceFile, Wanted, WantedUser } from './document.ts';
 import { readDocuments, showProblem } from './document.ts';
 import type { GrantSpec } from './grants.ts';
 import { putGrant, removeGrant } from './grants.ts';
-import { isGlob } from './names.ts';
 import { putSetting } from './settings.ts';
 import { shown } from './shown-text.ts';
 import { passwordHashesOf, putUser, removeUser } from './users.ts';
@@ -73,26 +72,10 @@ const namesAfter = (wanted: Wanted, existing: Names, prune: boolean): Names => {
   };
 };
 
-const danglingProblems = (wanted: Wanted, names: Names): readonly Problem[] => {
-  const problems: Problem[] = [];
-  for (const { spec, problemAt } of wanted.credentials) {
-    if (!names.devices.has(spec.device))
-      problems.push(problemAt(['device'], `there is no device ${shown(spec.device, 64)}`));
-  }
-  const check = (placed: Placed<GrantSpec>, list: 'users' | 'devices' | 'credentials', one: string): void => {
-    placed.spec[list]?.forEach((name, index) => {
-      if (list === 'devices' && isGlob(name)) return;
-      if (!names[list].has(name))
-        problems.push(placed.problemAt([list, index], `there is no ${one} ${shown(name, 64)}`));
-    });
-  };
-  for (const placed of wanted.grants) {
-    check(placed, 'users', 'user');
-    check(placed, 'devices', 'device');
-    check(placed, 'credentials', 'credential');
-  }
-  return problems;
-};
+const danglingProblems = (wanted: Wanted, names: Names): readonly Problem[] =>
+  wanted.references
+    .filter(({ to, name }) => !names[to].has(name))
+    .map(({ to, name, problem }) => problem(`there is no ${to.slice(0, -1)} ${shown(name, 64)}`));
 
 const inFileOrder = (files: readonly SourceFile[], problems: readonly Problem[]): readonly Problem[] => {
   const order = new Map(files.map((file, index) => [file.name, index]));
@@ -102,7 +85,7 @@ const inFileOrder = (files: readonly SourceFile[], problems: readonly Problem[])
 
 /** The hash to store for each user with a password: the stored one when it is this password's already. */
 const hashesFor = async (
-  store: Store,
+  { store, hashPassword }: ApplyOptions,
   users: readonly WantedUser[],
 ): Promise<ReadonlyMap<string, string>> => {
   const withPassword = users.flatMap(({ name, password }) =>

@@ -8,7 +8,7 @@ import type { CredentialSpec } from './credentials.ts';
 import type { DeviceSpec } from './devices.ts';
 import type { GrantSpec } from './grants.ts';
 import { CHANNELS, RECORDINGS } from './grants.ts';
-import { devicePatternProblem, nameProblem, usernameProblem } from './names.ts';
+import { devicePatternProblem, isGlob, nameProblem, usernameProblem } from './names.ts';
 import { readHostKey } from './public-line.ts';
 import type { SettingKey, SettingValue } from './settings.ts';
 import { isSettingGroup, isSettingKey, SETTINGS, settingProblem } from './settings.ts';
@@ -52,6 +52,13 @@ export interface Placed<T> {
   readonly problemAt: (path: readonly (string | number)[], message: string) => Problem;
 }
 
+/** One thing's mention of another by name. */
+export interface Reference {
+  readonly to: Section;
+  readonly name: string;
+  readonly problem: (message: string) => Problem;
+}
+
 export interface Wanted {
   readonly users: readonly Placed<WantedUser>[];
   readonly devices: readonly Placed<DeviceSpec>[];
@@ -60,6 +67,8 @@ export interface Wanted {
   readonly settings: readonly Placed<WantedSetting>[];
   /** Every name that the files give to a thing of a kind, whether or not the rest of it is right. */
   readonly names: Readonly<Record<Section, ReadonlySet<string>>>;
+  /** Of all entries, whether or not the rest of them is right. */
+  readonly references: readonly Reference[];
   /** Which lists the files have at all. */
   readonly sections: ReadonlySet<Section>;
 }
@@ -96,6 +105,11 @@ const secret = words(16_384).superRefine(
   problemAs((text) => (text === '' ? 'must not be empty' : undefined)),
 );
 
+/** What a person types: the login takes at most so many bytes. */
+const password = secret.superRefine(
+  problemAs((text) => (Buffer.byteLength(text) > 1_024 ? 'must have at most 1,024 bytes' : undefined)),
+);
+
 const name = words(1_024).superRefine(problemAs(nameProblem));
 
 const list = <T extends z.ZodType>(item: T) =>
@@ -123,7 +137,7 @@ const userSchema = ({ refuseKeyLine }: DocumentChecks) =>
   z
     .strictObject({
       name,
-      password: secret.optional(),
+      password: password.optional(),
       passwordHash: words(512).superRefine(problemAs(hashProblem)).optional(),
       keys: list(
         words(16_384).superRefine(
@@ -436,6 +450,33 @@ const flattenSettings = (
       : [{ path, key: dotted, value: inner }];
   });
 
+/** Every name of another thing in an entry as it stands in the file. */
+const referencesIn = (
+  section: Section,
+  item: Record<string, unknown>,
+): { readonly to: Section; readonly name: string; readonly path: Path }[] => {
+  const inList = (to: Section): { readonly to: Section; readonly name: string; readonly path: Path }[] => {
+    const list: unknown = item[to];
+    const entries: unknown[] = Array.isArray(list) ? list : [];
+    return entries.flatMap((name, index) =>
+      typeof name === 'string' && !(to === 'devices' && isGlob(name))
+        ? [{ to, name, path: [to, index] }]
+        : [],
+    );
+  };
+  switch (section) {
+    case 'users':
+    case 'devices':
+      return [];
+    case 'credentials':
+      return typeof item['device'] === 'string'
+        ? [{ to: 'devices', name: item['device'], path: ['device'] }]
+        : [];
+    case 'grants':
+      return [...inList('users'), ...inList('devices'), ...inList('credentials')];
+  }
+};
+
 interface Found {
   readonly users: Placed<WantedUser>[];
   readonly devices: Placed<DeviceSpec>[];
@@ -459,6 +500,7 @@ export const readDocuments = (
   };
   const firstSeen = new Map<string, Problem>();
   const sections = new Set<Section>();
+  const references: Reference[] = [];
   const user = userSchema(checks);
 
   const once = (what: string, here: (message: string) => Problem): void => {
@@ -509,6 +551,9 @@ export const readDocuments = (
           problems.push(parsed.problemAt(base, `must hold keys with values`));
           return;
         }
+        for (const { to, name, path } of referencesIn(section, item)) {
+          references.push({ to, name, problem: (message) => parsed.problemAt([...base, ...path], message) });
+        }
         const result = schema.safeParse(item);
         if (!result.success) {
           problems.push(...result.error.issues.flatMap((issue) => issueProblems(parsed, item, base, issue)));
@@ -550,5 +595,5 @@ export const readDocuments = (
       }
     }
   }
-  return { wanted: { ...found, names, sections }, problems };
+  return { wanted: { ...found, names, references, sections }, problems };
 };
