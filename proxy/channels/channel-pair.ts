@@ -175,8 +175,12 @@ export class ChannelPair implements Disposable {
     }
   }
 
-  /** Bytes that the client sent before there was a device, in order. */
-  typedEarly(data: Buffer): void {
+  /** What the client sent before there was a device, in order. */
+  typedEarly(data: Buffer | 'eof'): void {
+    if (data === 'eof') {
+      this.#fromClient.pushMark({ kind: 'eof' });
+      return;
+    }
     this.#session.countFromClient(data.length);
     this.#fromClient.pushData('stdout', data);
   }

@@ -29,7 +29,7 @@ export interface CollectedSetup {
   /** Requests without the terminal, in order. */
   readonly requests: readonly { readonly name: string; readonly body: Buffer }[];
   /** What was typed ahead. */
-  readonly early: readonly Buffer[];
+  readonly early: readonly (Buffer | 'eof')[];
 }
 
 export interface SessionChannelOptions {

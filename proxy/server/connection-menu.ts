@@ -213,9 +213,9 @@ class MenuChannel {
   /** Called in the turn in which the device's channel takes this end over. */
   #handOver(): CollectedSetup {
     this.#phase = { kind: 'over' };
-    const early: Buffer[] = [];
-    for (let next = this.#early.take(READ); next?.kind === 'data'; next = this.#early.take(READ)) {
-      early.push(next.data);
+    const early: (Buffer | 'eof')[] = [];
+    for (let next = this.#early.take(READ); next !== undefined; next = this.#early.take(READ)) {
+      early.push(next.kind === 'data' ? next.data : next.mark);
     }
     return { terminal: this.#terminal, requests: this.#requests, early };
   }
