@@ -215,7 +215,7 @@ describe.skipIf(!haveSshd)('ssh', () => {
 });
 
 describe.skipIf(!haveSshd || straight)('ssh-keyscan', () => {
-  it('finds three kinds of host keys', async () => {
+  it('finds the kinds of host keys that are offered', async () => {
     await using site = await openSite();
     const { stdout } = await run('ssh-keyscan', [
       '-T',
@@ -229,6 +229,6 @@ describe.skipIf(!haveSshd || straight)('ssh-keyscan', () => {
       .filter((line) => line !== '' && !line.startsWith('#'))
       .map((line) => line.split(' ')[1])
       .sort();
-    expect(kinds).toEqual(['ecdsa-sha2-nistp256', 'ssh-ed25519', 'ssh-rsa']);
+    expect(kinds).toEqual(['ssh-ed25519', 'ssh-rsa']);
   });
 });

@@ -7,7 +7,9 @@ import { stringify } from 'yaml';
 import { type RunOptions, type RunResult, run } from './run.ts';
 import { endProcess, freePort, lineOf, type Scratch } from './scratch.ts';
 
-export const command = new URL('../../bin/sallyport', import.meta.url).pathname;
+/** Another command, an installed one say, may be tested in this one's stead. */
+export const command =
+  process.env['SALLYPORT_TEST_COMMAND'] ?? new URL('../../bin/sallyport', import.meta.url).pathname;
 
 export interface GatewayOptions {
   /** What `sallyport apply` reads. */

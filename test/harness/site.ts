@@ -64,7 +64,13 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
         { name: 'locked1-login', device: 'locked1', username: account.name, privateKey: other.privateKey },
       ],
       grants: [
-        { name: 'web', users: ['alice'], devices: ['web1', 'moved1', 'locked1'], channels: [...allChannels] },
+        {
+          name: 'web',
+          users: ['alice'],
+          devices: ['web1', 'moved1', 'locked1'],
+          channels: [...allChannels],
+          subsystems: ['upcase'],
+        },
         { name: 'vault', users: ['bob'], devices: ['vault1'], channels: [...allChannels] },
       ],
     };
