@@ -606,6 +606,13 @@ describe('who is who', () => {
     expect(passwords.verifications - before).toBe(2);
   });
 
+  it('is not told by the keys of a disabled user either, offered or signed', async () => {
+    const users = [{ ...full(['publickey', 'totp']), disabledReason: 'left' }];
+    const client = await start('alice', { users });
+    expect(await client.offer(KEY)).toBe(`failure ${ALL_METHODS}`);
+    expect(await client.sign(KEY)).toBe(`failure ${ALL_METHODS}`);
+  });
+
   it('is looked up at the end again: one disabled meanwhile does not get in', async () => {
     const directory = new MemoryDirectory(full(['publickey', 'totp']));
     const client = await start('alice', { directory });
