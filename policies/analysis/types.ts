@@ -69,6 +69,8 @@ export interface ResolvedCommand {
   /** Names of the commands whose output reaches it by pipe, here-string or substitution. */
   readonly fedBy: readonly string[];
   readonly background: boolean;
+  /** Where it would run, when that is known. */
+  readonly directory: string | undefined;
   /** Defined now, run later or perhaps never: a function's body, a trap, an alias, a prompt. */
   readonly deferred: boolean;
   /** Set when found inside a program text given to this interpreter. */

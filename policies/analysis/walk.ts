@@ -1421,6 +1421,7 @@ export class Walker {
       assignments,
       fedBy: place.fed,
       background: place.background,
+      directory,
       deferred: place.deferred,
       interpreted: place.interpreted,
       code: undefined,
