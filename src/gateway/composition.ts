@@ -19,6 +19,7 @@ import {
   DEFAULT_CONNECTION_SETTINGS,
 } from '../../proxy/server/connection-ports.ts';
 import type { SessionRegister } from '../../proxy/server/ports.ts';
+import { SERVER_ALGORITHMS, SUPPORTED_ALGORITHMS } from '../../proxy/transport/algorithms.ts';
 import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
 import type { ServerTransportOptions } from '../../proxy/transport/transport.ts';
 import type { Config } from '../config/load.ts';
@@ -103,6 +104,7 @@ const liveOf = (config: Config): Live => {
     },
     transport: {
       identification: ssh.identification,
+      algorithms: ssh.nistCurves ? SUPPORTED_ALGORITHMS : SERVER_ALGORITHMS,
       rekey: { bytes: ssh.rekeyBytes },
       handshakeTimeout: ssh.limits.handshakeSeconds * 1000,
       keepalive: keepalive(ssh.keepaliveSeconds),

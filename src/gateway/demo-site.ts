@@ -37,7 +37,10 @@ const makeHome = (folder: string, account: string, device: string): string => {
   const home = join(folder, 'homes', `${account}-${device}`);
   mkdirSync(join(home, 'notes'), { recursive: true, mode: 0o700 });
   // The prompt says where one is; everything else is the shell's own.
-  writeFileSync(join(home, '.bash_profile'), `PS1='${account}@${device}:\\w\\$ '\n`);
+  writeFileSync(
+    join(home, '.bash_profile'),
+    `PS1='${account}@${device}:\\w${account === 'root' ? '#' : '$'} '\n`,
+  );
   writeFileSync(
     join(home, 'notes', 'welcome.txt'),
     `This is ${device}, a device of the demo. You signed in to it as ${account}, with a password that\nonly the gateway knows. Whatever you do here is recorded.\n`,

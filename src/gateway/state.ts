@@ -3,7 +3,7 @@
 
 import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
 import type { Config } from '../config/load.ts';
-import { endAbandonedSessions, gatewaysWithOpenSessions } from '../directory/sessions.ts';
+import { endAbandonedSessions, gatewaysWithOpenSessions, SESSION_ORDERS } from '../directory/sessions.ts';
 import { openVault } from '../directory/vault.ts';
 import { openStore } from '../store/store.ts';
 import type { Log } from './log.ts';
@@ -20,8 +20,6 @@ export interface GatewayState extends AsyncDisposable {
   forward(session: string, order: Order): Promise<void>;
   onForwarded(take: (session: string, order: Order) => void): void;
 }
-
-const ORDERS = 'session-orders';
 
 export const hostKeyFolder = (config: Pick<Config, 'data'>): string => `${config.data}/host-keys`;
 
@@ -54,10 +52,10 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
     closeLost: (_sessions, workerPid) => end([workerName(config.name, workerPid)], 'worker-crashed'),
     forward: async (session, order) => {
       // SQLite belongs to one gateway: there is nobody else to tell.
-      if (store.kind === 'postgres') await store.notify(ORDERS, JSON.stringify({ session, order }));
+      if (store.kind === 'postgres') await store.notify(SESSION_ORDERS, JSON.stringify({ session, order }));
     },
     onForwarded: (take) => {
-      store.listen(ORDERS, (message) => {
+      store.listen(SESSION_ORDERS, (message) => {
         if (message.kind === 'gap') return;
         const forwarded = readForwardedOrder(message.payload);
         if (forwarded !== undefined) take(forwarded.session, forwarded.order);
