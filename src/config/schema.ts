@@ -113,6 +113,7 @@ const ssh = z.strictObject({
     'TERM_PROGRAM',
     'GIT_PROTOCOL',
   ]),
+  nistCurves: flag.prefault(false),
   rekeyBytes: bytes(65_536, 64 * 1024 ** 3).prefault('1GiB'),
   keepaliveSeconds: seconds(0, 86_400).prefault('30s'),
   idleSeconds: seconds(0, 31 * 86_400).prefault(0),

@@ -13,6 +13,7 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   'ssh.listen': (config) => config.ssh.listen,
   'ssh.workers': (config) => config.ssh.workers,
   'ssh.identification': (config) => config.ssh.identification,
+  'ssh.nistCurves': (config) => config.ssh.nistCurves,
   'ssh.rekeyBytes': (config) => config.ssh.rekeyBytes,
   'ssh.keepaliveSeconds': (config) => config.ssh.keepaliveSeconds,
   'admin.listen': (config) => config.admin.listen,

@@ -184,12 +184,6 @@ describe.skipIf(!haveSshd)('clients', () => {
     },
   );
 
-  it.skipIf(!works('ruby', '-e', "require 'net/ssh'"))('Ruby net-ssh: commands', async () => {
-    const [host = '', port = '', login = ''] = target();
-    const result = await run('ruby', [`${programs}net_ssh.rb`, host, port, login, site.rsaKey.file]);
-    expect(result).toMatchObject({ code: 0, stdout: 'exec in 7\nsecond again\n' });
-  });
-
   const conch = ['conch3', 'conch'].find((name) => have(name));
   it.skipIf(conch === undefined)('Twisted conch: a command', async () => {
     const { endpoint, login, key } = site.alice;
@@ -316,5 +310,28 @@ describe.skipIf(!haveSshd)('clients', () => {
   it.skipIf(!have('ncat'))('ssh through ncat as its ProxyCommand', async () => {
     const { stdout } = await site.alice.ssh(['echo out'], { more: ['-o', 'ProxyCommand=ncat %h %p'] });
     expect(stdout).toBe('out\n');
+  });
+});
+
+describe.skipIf(!haveSshd)('clients that know no Curve25519, once ssh.nistCurves is set', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await openSite({ gateway: { ssh: { nistCurves: true } } });
+  });
+  afterAll(() => site?.[Symbol.asyncDispose]());
+
+  it.skipIf(!works('ruby', '-e', "require 'net/ssh'"))('Ruby net-ssh: commands', async () => {
+    const { endpoint, login } = site.alice;
+    const target = [endpoint.host, String(endpoint.port), login, site.rsaKey.file];
+    const result = await run('ruby', [`${programs}net_ssh.rb`, ...target]);
+    expect(result).toMatchObject({ code: 0, stdout: 'exec in 7\nsecond again\n' });
+  });
+
+  it('ssh with the exchange, host key and user key on NIST curves alone', async () => {
+    const { alice } = site;
+    const more = ['-o', 'KexAlgorithms=ecdh-sha2-nistp256', '-o', 'HostKeyAlgorithms=ecdsa-sha2-nistp256'];
+    const options = [...more, '-o', `UserKnownHostsFile=${site.scratch.path('known_hosts_nist')}`];
+    const { stdout, stderr } = await run('ssh', [...options, ...alice.arguments(), 'echo fine']);
+    expect({ stdout, stderr }).toEqual({ stdout: 'fine\n', stderr: '' });
   });
 });
