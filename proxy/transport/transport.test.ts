@@ -1,5 +1,5 @@
 // The transport against itself and against hand-made peers, over TCP. D numbers name defects of plain ssh2.
-import { createHash, randomBytes } from 'node:crypto';
+import { createECDH, createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type net from 'node:net';
 import Protocol from 'ssh2/lib/protocol/Protocol.js';
@@ -187,23 +187,30 @@ describe('key exchange', () => {
     expect(() => serverSide(near, { hostKeys: [ECDSA_KEY] })).toThrow(/hostKey/);
   });
 
-  // RFC 4253, section 7: a wrong guess is dropped. ssh2 compares the guess with what was agreed on, which can
-  // be the client's first choice although the server prefers another.
-  it('drops the packet that follows a wrong guess', async () => {
+  // RFC 4253, section 7: the packet is dropped if and only if the guess was wrong. ssh2 drops a right guess, too.
+  it.each([
+    ['uses the packet that follows a right guess', ['ecdh-sha2-nistp256'], ['ssh-ed25519'], 1],
+    ['drops it when the server prefers another key exchange', ['curve25519-sha256'], ['ssh-ed25519'], 2],
+    ['drops it when the server prefers another host key', ['ecdh-sha2-nistp256'], ['rsa-sha2-512'], 2],
+  ])('%s', async (_, first, firstHostKey, sends) => {
     const { near, far } = await sockets();
-    const server = serverSide(near, { algorithms: { kex: ['curve25519-sha256', 'ecdh-sha2-nistp256'] } });
-    const bytes = readUntil(far, (all) => all.includes(Buffer.from('ssh-ed25519\0\0\0 ', 'latin1')));
+    const algorithms = {
+      kex: [...first, 'ecdh-sha2-nistp256'],
+      hostKey: [...firstHostKey, 'ssh-ed25519'],
+    };
+    const server = serverSide(near, { algorithms });
+    const answers = readUntil(far, (all) => plainPayloads(all.subarray(all.indexOf('\n') + 1)).length >= 3);
     far.write('SSH-2.0-guesser\r\n');
     far.write(plainPacket(kexInit(['ecdh-sha2-nistp256', 'curve25519-sha256'], ['ssh-ed25519'], true)));
-    const wrong = new m.MessageWriter().byte(30).string('a wrong guess').build();
-    far.write(plainPacket(wrong));
-    const { createECDH } = await import('node:crypto');
-    far.write(
-      plainPacket(new m.MessageWriter().byte(30).string(createECDH('prime256v1').generateKeys()).build()),
-    );
-    const all = await bytes;
+    const keys = createECDH('prime256v1');
+    const init = plainPacket(new m.MessageWriter().byte(30).string(keys.generateKeys()).build());
+    const wrong = plainPacket(new m.MessageWriter().byte(30).string('no key at all').build());
+    if (sends === 2) far.write(wrong);
+    far.write(init);
+    const all = await Promise.race([answers, server.closed]);
+    if (!Buffer.isBuffer(all)) throw all ?? new Error('closed');
     const types = plainPayloads(all.subarray(all.indexOf('\n') + 1)).map((payload) => payload[0]);
-    expect(types.slice(0, 2)).toEqual([m.MESSAGE.KEXINIT, 31]);
+    expect(types).toEqual([m.MESSAGE.KEXINIT, 31, m.MESSAGE.NEWKEYS]);
     server.transport.destroy();
   });
 
