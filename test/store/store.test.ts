@@ -204,6 +204,13 @@ onBothStores('the store', (bench) => {
   });
 
   if (bench.kind === 'sqlite') {
+    it('writes so that a power cut loses nothing', async () => {
+      const store = await bench.fresh();
+      // https://www.sqlite.org/pragma.html#pragma_synchronous: 2 is FULL.
+      expect((await sql`pragma synchronous`.execute(store.db)).rows).toEqual([{ synchronous: 2 }]);
+      expect((await sql`pragma journal_mode`.execute(store.db)).rows).toEqual([{ journal_mode: 'wal' }]);
+    });
+
     it('makes its files readable by their owner alone', async () => {
       const url = await bench.newUrl();
       const store = await bench.open(url);
