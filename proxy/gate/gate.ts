@@ -3,7 +3,7 @@
 // actions come out. It knows no rules and no sockets, and it never lets the device's output loosen what it does.
 
 import { type KeyToken, KeyTokenizer } from '../terminal/keys.ts';
-import { type Dialect, KeysModel } from '../terminal/keys-model.ts';
+import { type Dialect, KeysModel, type KeysState } from '../terminal/keys-model.ts';
 import { LazyScreen } from '../terminal/lazy-screen.ts';
 import { type LineOnScreen, readLine } from '../terminal/line-reader.ts';
 import type { OutputEvent } from '../terminal/modes.ts';
@@ -26,6 +26,8 @@ import { classify, type KeyClass } from './key-classes.ts';
 const MAXIMUM_KEPT = 2_097_152;
 /** A line whose echo never settles is read as it stands after this long, plus two round trips. */
 const SETTLE_BOUND = 1_000;
+/** How long the echo of the last key may be under way while nothing else happens, plus two round trips. */
+const ECHO_BOUND = 350;
 /** After a release, input waits for the prompt at most this long, plus two round trips. */
 const PROMPT_BOUND = 1_200;
 const ERASE_BOUND = 1_500;
@@ -81,7 +83,7 @@ type Phase =
       readonly kind: 'expand';
       readonly held: Held;
       readonly since: number;
-      readonly what: 'history' | 'search';
+      readonly what: 'history' | 'search' | 'suffix';
     }
   | { readonly kind: 'judge'; readonly judged: Judged; readonly since: number }
   /** A paste with line ends waits for its verdict. */
@@ -709,9 +711,20 @@ export class Gate {
       }
     }
     const slow = this.#slowKeys || state.kind === 'unknown';
-    if (!bound && !this.#isQuiet(Math.max(this.#lastKey, slow ? 0 : 0), slow)) return false;
+    if (!bound && !this.#isQuiet(this.#lastKey, slow)) return false;
+    // A busy device: what is shown so far is only the beginning, or nothing has answered the last key yet.
+    const patient = this.#now - this.#lastKey < ECHO_BOUND + 2 * this.#roundTrip;
+    if (!bound && patient && this.#stillComing(state, line)) return false;
     this.#settled(phase.held, line, bound && this.#now - this.#lastDevice < 20 ? ['unsettled'] : []);
     return true;
+  }
+
+  #stillComing(state: KeysState, line: LineOnScreen): boolean {
+    if (state.kind === 'known') {
+      const seen = line.text.trimEnd();
+      return state.texts.some((text) => text !== '' && text.startsWith(seen));
+    }
+    return this.#lastDevice < this.#lastKey + 0.8 * this.#roundTrip;
   }
 
   #settled(held: Held, line: LineOnScreen, extra: readonly Doubt[]): void {
@@ -816,8 +829,12 @@ export class Gate {
     const scrolled =
       reading.doubts.includes('scrolled') || reading.doubts.includes('prompt-lost') || reading.how === 'keys';
     if (this.#redrawn.rows.worthTrying && !(scrolled && !this.#screen.modes.everEditor)) return 'rows';
-    if (this.#redrawn.columns.worthTrying && !this.#screen.modes.everEditor) return 'columns';
-    return undefined;
+    return this.#mayWiden() ? 'columns' : undefined;
+  }
+
+  /** Editors that announce themselves wrap long lines; only the others scroll sideways. */
+  #mayWiden(): boolean {
+    return this.#redrawn.columns.worthTrying && !this.#screen.modes.everEditor;
   }
 
   /** zsh takes back the slash or blank that a completion added when the next key submits. */
@@ -875,9 +892,8 @@ export class Gate {
       keys: this.#keys.state,
       doubts: redrawn === undefined && this.#redrawn[phase.way].worthTrying ? ['not-redrawn'] : [],
     });
-    const other = phase.way === 'rows' && redrawn === undefined ? this.#redrawWay(reading) : undefined;
-    if (other === 'columns') {
-      this.#startRedraw(phase.held, line, other);
+    if (phase.way === 'rows' && redrawn === undefined && reading.confidence < CERTAIN && this.#mayWiden()) {
+      this.#startRedraw(phase.held, line, 'columns');
       return true;
     }
     this.#judge(phase.held, this.#doubtful(reading, []));
@@ -962,7 +978,7 @@ export class Gate {
     const secret = judged.reading.doubts.includes('no-echo') && !this.#screen.modes.editorOn;
     const replay =
       this.#settings.replay === 'always' || (this.#settings.replay === 'uncertain' && !certain && !secret);
-    if (replay && this.#canReplay(judged.reading.text)) {
+    if (replay && this.#canReplay(judged.reading)) {
       this.#erase(judged, 'replay', '');
       return;
     }
@@ -986,7 +1002,9 @@ export class Gate {
     return this.#reader === 'program' && this.#screen.alternate && FULL_SCREEN.test(this.#program ?? '');
   }
 
-  #canReplay(text: string): boolean {
+  #canReplay(reading: Reading): boolean {
+    const text = reading.text;
+    if (reading.doubts.includes('history-expansion')) return false;
     if (this.#reader !== 'prompt' || this.#preceding.length > 0 || text.trim() === '') return false;
     if (/[\x00-\x09\x0b-\x1f\x7f]/.test(text)) return false;
     if (text.includes('\n') && !this.#screen.modes.editorOn) return false;
@@ -1126,7 +1144,8 @@ export class Gate {
   #sameAsAnchor(): boolean {
     const { row, column } = this.#screen.cursor;
     const left = textOf(this.#screen.row(row)?.cells ?? [], 0, column);
-    return this.#anchor !== undefined && left.trim() !== '' && left === this.#anchor.prompt;
+    const prompt = this.#anchor?.prompt ?? '';
+    return prompt.trim() !== '' && left.endsWith(prompt);
   }
 
   #retyping(phase: Extract<Phase, { kind: 'retype' }>): boolean {
@@ -1234,6 +1253,7 @@ export class Gate {
     switch (event.kind) {
       case 'editor-on':
         if (this.#dialect === 'unknown') this.#dialect = 'readline';
+        if (this.#screen.alternate && FULL_SCREEN.test(this.#program ?? '')) return;
         if (phase.kind === 'after' || phase.kind === 'erase') phase.editorBack = true;
         else if (phase.kind === 'open') this.#editorReturned();
         return;
@@ -1260,7 +1280,6 @@ export class Gate {
 
   /** A line editor came up while input flowed: what was running has ended. */
   #editorReturned(): void {
-    if (this.#freeProgram()) return;
     this.#mayLeave = false;
     this.#reader = 'prompt';
     if (!this.#keys.touched) {

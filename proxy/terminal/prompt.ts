@@ -75,6 +75,8 @@ export class PromptMemory {
     if (column === 0) return 'no';
     const left = textOf(cells, 0, column);
     if (this.#prompts.includes(left)) return 'known';
+    // Some shells print the new prompt behind what was given up, without a new line.
+    if (this.#prompts.some((prompt) => prompt.trim().length > 2 && left.endsWith(prompt))) return 'alike';
     const shape = shapeOf(left);
     if (shape !== '' && this.#prompts.some((prompt) => shapeOf(prompt) === shape)) return 'alike';
     return 'no';

@@ -207,6 +207,15 @@ export function fuse(evidence: Evidence): Reading {
     const part = keyTexts.find((typed) => showsPart(screen.text, typed));
     if (part !== undefined && (doubts.has('scrolled') || part.length > 40)) return reading(part, 'keys', 0.8);
     doubts.add('mismatch');
+    // What stands before it on screen may be left over from something that no one erased.
+    const ending = keyTexts.find(
+      (typed) =>
+        typed.trim().length > 1 &&
+        essence(screen.text)
+          .trimEnd()
+          .endsWith(essence(displayed(typed))),
+    );
+    if (ending !== undefined) return reading(ending, 'keys', 0.8);
     if (screen.text.trim() === '' && first !== '') {
       doubts.add('no-echo');
       return reading(first, 'keys', 0.4);

@@ -10,8 +10,11 @@ export interface Counts {
   unapprovedRan: number;
 }
 
+/** Stands for a command that left no reading at all. */
+export const NOTHING = '(nothing was read)';
+
 export interface Difference {
-  readonly kind: 'uncertain' | 'silently-wrong' | 'unapproved';
+  readonly kind: 'uncertain' | 'silently-wrong' | 'unapproved' | 'refused';
   readonly truth: string;
   readonly read: string;
   readonly detail: string;
@@ -113,7 +116,7 @@ export function compareReadings(
         differences.push({
           kind: flagged ? 'uncertain' : 'silently-wrong',
           truth: truth[origin.t] ?? '',
-          read: read?.text ?? '(nothing was read)',
+          read: read?.text ?? NOTHING,
           detail: read === undefined ? '' : `${read.how} ${read.confidence} ${read.doubts.join(',')}`,
         });
       }

@@ -134,6 +134,11 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
             lastSeen = now();
             seen += action.bytes.length;
             client.write(action.bytes);
+            // As every terminal does when it is asked where the cursor is.
+            if (action.bytes.includes('\x1b[6n')) {
+              const { row, column } = client.cursor;
+              press(`\x1b[${row - client.top + 1};${Math.min(columns, column + 1)}R`);
+            }
           });
           break;
         case 'resizeDevice': {

@@ -2,7 +2,7 @@
 // and compares with the shells' own records. `--help` lists the options. The last line of output is JSON.
 import { parseArgs } from 'node:util';
 import { ENFORCE, type GateSettings } from '../../proxy/gate/gate-types.ts';
-import { type Counts, compareReadings, type Difference, unapproved } from './compare.ts';
+import { type Counts, compareReadings, type Difference, NOTHING, normal, unapproved } from './compare.ts';
 import { generate } from './generator.ts';
 import { play } from './interaction.ts';
 import { Random } from './random.ts';
@@ -116,16 +116,19 @@ function report(job: Job, differences: readonly Difference[], transcript: string
   if (values.trace) console.log(transcript);
 }
 
-/** mksh writes a line into its history when it is given up, too. */
-function withoutInterrupted(truth: readonly string[], job: Job): string[] {
-  if (job.shell.family !== 'mksh') return [...truth];
-  const given = [...(job.scenario.interrupted ?? [])];
-  return truth.filter((entry) => {
-    const at = given.indexOf(entry.trimEnd());
-    if (at === -1) return true;
-    given.splice(at, 1);
-    return false;
+/** mksh writes a line into its history when it is given up, too: those are no commands that ran. */
+function givenUp(job: Job, outcomes: readonly string[]): ReadonlySet<string> {
+  if (job.shell.family !== 'mksh') return new Set();
+  const taken = outcomes
+    .filter((outcome) => !outcome.startsWith('released'))
+    .map((outcome) => outcome.replace(/^\w+: /, ''));
+  const typed = job.scenario.steps.flatMap((step, index, steps) => {
+    const later = steps.slice(index + 1).find((other) => typeof other === 'string');
+    return typeof step === 'string' && typeof later === 'string' && later.startsWith('\x03') ? [step] : [];
   });
+  return new Set(
+    [...(job.scenario.interrupted ?? []), ...typed, ...taken].map((text) => normal(text, false)),
+  );
 }
 
 async function one(job: Job): Promise<void> {
@@ -148,7 +151,7 @@ async function one(job: Job): Promise<void> {
     splitLines ? list.flatMap((entry) => entry.split('\n')) : [...list];
   if (job.mode === 'screen') {
     const scripted = job.scenario.wantBy?.[family] ?? job.scenario.want;
-    const truth = split(scripted ?? withoutInterrupted(played.truth, job));
+    const truth = split(scripted ?? played.truth);
     const lines = played.requests.filter((request) => request.what === 'line' && !request.context.secret);
     for (const request of lines) held.push(request.heldFor);
     const readings = splitLines
@@ -156,7 +159,15 @@ async function one(job: Job): Promise<void> {
           request.reading.text.split('\n').map((text) => ({ ...request.reading, text })),
         )
       : lines.map((request) => request.reading);
-    const { counts, differences } = compareReadings(truth, readings, options);
+    const compared = compareReadings(truth, readings, options);
+    const counts = compared.counts;
+    const dropped = givenUp(job, []);
+    const differences = compared.differences.filter((difference) => {
+      if (difference.read !== NOTHING || !dropped.has(difference.truth)) return true;
+      counts.commands -= 1;
+      counts.silentlyWrong -= 1;
+      return false;
+    });
     tally.interactions += 1;
     if (differences.length === 0) tally.clean += 1;
     tally.commands += counts.commands;
@@ -170,13 +181,22 @@ async function one(job: Job): Promise<void> {
       report(job, differences, played.transcript);
     return;
   }
-  const ran = split(withoutInterrupted(played.truth, job));
-  const bad = unapproved(ran, splitLines ? split(played.approved) : played.approved, options);
+  const ran = split(played.truth);
+  const dropped = givenUp(job, played.outcomes);
+  const bad = unapproved(ran, splitLines ? split(played.approved) : played.approved, options).filter(
+    (text) => !dropped.has(normal(text, options.loose)),
+  );
   tally.enforced += ran.length;
   tally.unapprovedRan += bad.length;
   tally.refused += played.outcomes.filter((outcome) => outcome.startsWith('unverifiable')).length;
   if (played.ended !== undefined) tally.refused += 1;
-  if (bad.length > 0 || played.ended !== undefined || (values.trace && only !== undefined)) {
+  const refused = played.outcomes.filter((outcome) => outcome.startsWith('unverifiable'));
+  if (
+    bad.length > 0 ||
+    refused.length > 0 ||
+    played.ended !== undefined ||
+    (values.trace && only !== undefined)
+  ) {
     report(
       job,
       [
@@ -188,6 +208,7 @@ async function one(job: Job): Promise<void> {
             detail: '',
           }),
         ),
+        ...refused.map((read): Difference => ({ kind: 'refused', truth: '', read, detail: '' })),
         ...(played.ended === undefined
           ? []
           : [
