@@ -279,6 +279,17 @@ describe('a channel pair', () => {
     expect(client.text()).toBe('y');
   });
 
+  it('starts nothing on the device while the session is held', () => {
+    const { client, device, session, pair } = bench();
+    session.held = true;
+    client.requests('exec', encodeExec(Buffer.from('id')), true);
+    client.says(Buffer.from('input'));
+    expect(device.order).toEqual(['session']);
+    session.held = false;
+    pair.resume();
+    expect(device.order).toEqual(['session', 'exec', 'stdout']);
+  });
+
   it('filters the environment', () => {
     const { client, device } = bench();
     const env = (name: string): Buffer =>

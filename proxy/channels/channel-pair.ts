@@ -103,6 +103,8 @@ export class ChannelPair implements Disposable {
   #pumpingClient = false;
   #pumpingDevice = false;
   #grace: NodeJS.Timeout | undefined;
+  /** What would act on the device while the session is held: requests before the start, and the start itself. */
+  #waiting: (() => void)[] = [];
 
   constructor(options: PairOptions) {
     this.channel = options.channel;
@@ -196,6 +198,11 @@ export class ChannelPair implements Disposable {
 
   /** The session was held or released, or the recorder has caught up. */
   resume(): void {
+    while (!this.#session.held) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      next();
+    }
     this.#pumpDevice();
     this.#pumpClient();
     this.#replenishClient();
@@ -213,6 +220,7 @@ export class ChannelPair implements Disposable {
     if (this.#phase === 'ended') return;
     const started = this.#described;
     this.#phase = 'ended';
+    this.#waiting = [];
     this.#fromClient.clear();
     this.#fromDevice.clear();
     this.#device.abort();
@@ -236,6 +244,7 @@ export class ChannelPair implements Disposable {
     clearTimeout(this.#grace);
     this.#grace = undefined;
     this.#phase = 'ended';
+    this.#waiting = [];
     this.#fromClient.clear();
     this.#fromDevice.clear();
     const gate = this.#gate;
@@ -268,8 +277,10 @@ export class ChannelPair implements Disposable {
       return;
     }
     if (this.#phase === 'setup') {
-      if (this.#setup === undefined) reply.settle(false);
-      else this.#setup(name, body, reply);
+      const setup = this.#setup;
+      if (setup === undefined) reply.settle(false);
+      else if (this.#session.held) this.#wait(() => this.#clientRequest(name, body, reply));
+      else setup(name, body, reply);
       return;
     }
     if (this.#setup === undefined || !PASSED_REQUESTS.has(name)) {
@@ -401,6 +412,13 @@ export class ChannelPair implements Disposable {
     this.#replenishDevice();
   }
 
+  #wait(work: () => void): void {
+    if (this.#waiting.length >= MAX_QUEUED_MARKS) {
+      throw new PeerViolation('SP_CHANNEL_FLOOD', 'too many requests wait');
+    }
+    this.#waiting.push(work);
+  }
+
   #toGate(event: ClientEvent): void {
     // Input is recorded as it goes to the gate: what is still frozen when a held session ends was never typed there.
     if (event.kind === 'data') this.#session.recorder.input(this.channel, event.data);
@@ -424,6 +442,10 @@ export class ChannelPair implements Disposable {
     switch (verdict.kind) {
       case 'pass':
       case 'replace':
+        if (this.#session.held) {
+          this.#wait(() => this.#decided(verdict, options));
+          return;
+        }
         this.#phase = 'open';
         options.launch(verdict);
         this.resume();

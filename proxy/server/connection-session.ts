@@ -81,6 +81,8 @@ const RECORDER_LIMIT = 4 * 1024 * 1024;
 /** Node's timers take no more than this. */
 const LONGEST_TIMER = 2_147_000_000;
 const MAX_FORWARDS = 64;
+/** Opens and global requests that wait while a session is held. */
+const MAX_WAITING = 256;
 const EMPTY = Buffer.alloc(0);
 
 export class DeviceSession implements PairSession {
@@ -99,6 +101,8 @@ export class DeviceSession implements PairSession {
   /** Remote forwards in force, as `address:port` or `unix:path`. */
   readonly #forwards = new Set<string>();
   readonly #deviceMayOpen = new Set<'agent' | 'x11'>();
+  /** What the client opened or asked for while the session was held; bounded. */
+  #waiting: (() => void)[] = [];
   readonly #finished = Promise.withResolvers<void>();
   #recorder: SessionRecorder = new NoRecorder();
   #state: State = { kind: 'starting' };
@@ -203,6 +207,7 @@ export class DeviceSession implements PairSession {
       before.transport.disconnect(DISCONNECT_REASON.BY_APPLICATION, 'session ended');
       before.table.lost();
     }
+    this.#goOn();
     this.#client.sessionEnded(this, reason, tell);
     // A session that is still starting is finished by its start, which sees the new state.
     if (before.kind === 'live') void this.#finish(reason);
@@ -214,6 +219,7 @@ export class DeviceSession implements PairSession {
   openSession(asked: IncomingOpen | ChannelHandOver): void {
     const setup = 'end' in asked ? asked : undefined;
     const open = 'end' in asked ? undefined : asked;
+    if (this.#postponed(() => this.openSession(asked))) return;
     const live = this.#liveOr(() => {
       if (setup !== undefined) {
         tellAndClose(setup.end, this.#endedTell(), true);
@@ -256,6 +262,7 @@ export class DeviceSession implements PairSession {
 
   /** direct-tcpip and direct-streamlocal. Throws TransportError for a malformed open. */
   openForward(open: IncomingOpen): void {
+    if (this.#postponed(() => this.openForward(open))) return;
     const start: ChannelStart =
       open.type === 'direct-tcpip'
         ? { kind: 'direct-tcpip', ...address(parseDirectTcpip(open.data)) }
@@ -276,6 +283,7 @@ export class DeviceSession implements PairSession {
 
   /** tcpip-forward and its relatives. Throws TransportError for a malformed request. */
   globalRequest(type: string, data: Buffer, reply: GlobalReply): void {
+    if (this.#postponed(() => this.globalRequest(type, data, reply))) return;
     const live = this.#liveOr(() => reply.fail());
     if (live === undefined) return;
     switch (type) {
@@ -430,6 +438,7 @@ export class DeviceSession implements PairSession {
     clearInterval(this.#idleTimer);
     clearTimeout(this.#grantTimer);
     this.#stop.abort();
+    this.#goOn();
     this.#client.sessionEnded(
       this,
       'device-closed',
@@ -466,8 +475,11 @@ export class DeviceSession implements PairSession {
   /** Seals the recording, then tells the register. */
   async #finish(reason: string): Promise<void> {
     const limit = this.#deps.settings.storeTimeout;
+    const recorder = this.#recorder;
+    // Channels that close only now have nothing more to say.
+    this.#recorder = new NoRecorder();
     try {
-      await within(limit, 'sealing the recording', this.#recorder.close());
+      await within(limit, 'sealing the recording', recorder.close());
     } catch (error) {
       this.#deps.log.warn({ session: this.id, error: text(error) }, 'recording was not sealed');
     }
@@ -507,7 +519,31 @@ export class DeviceSession implements PairSession {
         this.#held = false;
         this.tell('This session goes on.');
         for (const pair of this.#pairs.keys()) pair.resume();
+        this.#goOn();
         return;
+    }
+  }
+
+  /** Nothing new reaches the device while the session is held; it is done when that is over, either way. */
+  #postponed(work: () => void): boolean {
+    if (!this.#held || this.#state.kind !== 'live') return false;
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.end('too-many-requests', 'Too much was asked for while this session was on hold.');
+      return true;
+    }
+    this.#waiting.push(work);
+    return true;
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const work of waiting) {
+      try {
+        work();
+      } catch (error) {
+        this.#deps.log.info({ session: this.id, detail: text(error) }, 'malformed request dropped');
+      }
     }
   }
 

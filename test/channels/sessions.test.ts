@@ -113,6 +113,26 @@ describe('orders', () => {
     await terminal.until('30 100');
   });
 
+  it('hold also keeps new commands and forwards of the connection from the device', async () => {
+    const { station, alice } = await open();
+    const control = ['-o', `ControlPath=${scratch.path('held-mux')}`];
+    const master = spawn('ssh', alice.arguments(['-M', '-N', ...control]), { stdio: 'ignore' });
+    try {
+      await station.until(() => [...station.connections].find((one) => one.user !== undefined), 'a sign-in');
+      while ((await run('ssh', [...control, '-O', 'check', 'x'])).code !== 0);
+      expect((await alice.ssh(['true'], { more: control })).code).toBe(0);
+      station.order({ kind: 'hold' });
+      const file = `${device.account.home}/made-while-held`;
+      const command = alice.ssh([`touch ${file}; echo made`], { more: control });
+      const other = await run('ssh', [...alice.arguments(['-o', 'LogLevel=ERROR']), `ls ${file}`]);
+      expect(other.code).toBe(2);
+      station.order({ kind: 'release' });
+      expect(await command).toMatchObject({ code: 0, stdout: 'made\n' });
+    } finally {
+      await endProcess(master);
+    }
+  });
+
   it('end tells the user why and closes everything', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();

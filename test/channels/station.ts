@@ -36,6 +36,9 @@ export interface Recorded {
   readonly bytes?: Buffer;
 }
 
+/** Of each piece. Bytes. */
+const KEPT = 4096;
+
 /** Keeps what it is told; `pendingBytes` is the test's to set. */
 export class MemoryRecorder implements SessionRecorder {
   readonly events: Recorded[] = [];
@@ -54,12 +57,19 @@ export class MemoryRecorder implements SessionRecorder {
     this.events.push({ kind: 'started', channel, detail: description });
   }
   input(channel: number, bytes: Buffer): void {
-    if (this.events.length < 10_000) this.events.push({ kind: 'input', channel, bytes: Buffer.from(bytes) });
+    if (this.events.length < 1_000) {
+      this.events.push({ kind: 'input', channel, bytes: Buffer.from(bytes.subarray(0, KEPT)) });
+    }
   }
   output(channel: number, bytes: Buffer, stream: 'stdout' | 'stderr'): void {
     this.bytesOut += bytes.length;
     if (this.events.length < 1_000) {
-      this.events.push({ kind: 'output', channel, detail: stream, bytes: Buffer.from(bytes) });
+      this.events.push({
+        kind: 'output',
+        channel,
+        detail: stream,
+        bytes: Buffer.from(bytes.subarray(0, KEPT)),
+      });
     }
   }
   resize(channel: number, columns: number, rows: number): void {
