@@ -41,6 +41,8 @@ export interface AssignedVariable {
   readonly name: string;
   /** Undefined when the value can't be known. */
   readonly value: string | undefined;
+  /** The value, or what can be said of it. */
+  readonly text: string;
 }
 
 /** One simple command, as the operating system would get it. */

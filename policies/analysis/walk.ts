@@ -775,7 +775,11 @@ export class Walker {
                 place.conditional,
               );
               this.commandVariable(
-                { name: f.text.slice(0, equals), value: f.known ? f.text.slice(equals + 1) : undefined },
+                {
+                  name: f.text.slice(0, equals),
+                  value: f.known ? f.text.slice(equals + 1) : undefined,
+                  text: f.text.slice(equals + 1),
+                },
                 below,
                 below.span ?? { start: 0, end: 0 },
               );
@@ -952,7 +956,7 @@ export class Walker {
       const out: AssignedVariable[] = [];
       node.value.elements.slice(0, 64).forEach((w, i) => {
         const v = expandValue(w, source);
-        if (i === 0) out.push({ name: node.name, value: v.known ? v.text : undefined });
+        if (i === 0) out.push({ name: node.name, value: v.known ? v.text : undefined, text: v.text });
         this.set(`${node.name}[${i}]`, v.known ? v.text : undefined, place.conditional);
       });
       this.set(
@@ -971,9 +975,15 @@ export class Walker {
     const name = node.index === undefined ? node.name : `${node.name}[${node.index.value}]`;
     if (node.append === true) {
       const before = this.lookup(name);
-      return [{ name, value: v.known && before.text !== undefined ? before.text + v.text : undefined }];
+      return [
+        {
+          name,
+          value: v.known && before.text !== undefined ? before.text + v.text : undefined,
+          text: (before.text ?? '') + v.text,
+        },
+      ];
     }
-    return [{ name, value: v.known ? v.text : undefined }];
+    return [{ name, value: v.known ? v.text : undefined, text: v.text }];
   }
 
   private set(name: string, value: string | undefined, conditional: boolean): void {

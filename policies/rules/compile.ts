@@ -115,8 +115,7 @@ const textKeys = (texts: readonly string[] | undefined): Keys => texts?.map((tex
 export function compileConditions(conditions: Conditions & { readonly when?: When | undefined }): Compiled {
   const tests: Test[] = [];
   const keys: Keys[] = [];
-  const withOptions =
-    conditions.flags !== undefined || conditions.without !== undefined || conditions.operand !== undefined;
+  const withOptions = conditions.flags !== undefined || conditions.operand !== undefined;
   if (conditions.match !== undefined) {
     const all = conditions.match.map((m, i) => attempt(['match', i], () => compileMatch(m, withOptions)));
     tests.push(or(all.map((c) => c.test)));
@@ -171,7 +170,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
   if (conditions.assigns !== undefined) {
     const globs = conditions.assigns.map((g, i) => attempt(['assigns', i], () => assignmentGlob(g)));
     tests.push((s) =>
-      s.kind === 'command' && assignmentsOf(s.command).some((a) => globs.some((g) => g(a.name, a.value)))
+      s.kind === 'command' && assignmentsOf(s.command).some((a) => globs.some((g) => g(a.name, a.text)))
         ? 'yes'
         : 'no',
     );
@@ -191,13 +190,25 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
     );
     keys.push(unionKeys(globs.map((g) => textKeys(g.required))));
   }
+  if (conditions.alone === true)
+    tests.push((s) =>
+      s.kind === 'command' && !s.command.via.some((v) => v === '$()' || v === '<()') ? 'yes' : 'no',
+    );
   if (conditions.when !== undefined) {
     const compiled = compileWhen(conditions.when, ['when']);
-    tests.push((s) => (s.kind === 'typed' ? 'no' : compiled.test(s)));
+    // A negation holds of a bare text for no good reason: with one, only commands count.
+    const negated = hasNegation(conditions.when);
+    tests.push((s) => (s.kind === 'typed' && negated ? 'no' : compiled.test(s)));
     keys.push(compiled.keys);
   }
   if (tests.length === 0) return { test: () => 'no', keys: [] };
   return { test: and(tests), keys: bestKeys(keys) };
+}
+
+function hasNegation(when: When): boolean {
+  if ('all' in when) return when.all.some(hasNegation);
+  if ('any' in when) return when.any.some(hasNegation);
+  return 'not' in when || ('without' in when && when.without !== undefined);
 }
 
 function compileWhen(when: When, path: readonly (string | number)[]): Compiled {
@@ -351,10 +362,25 @@ function flagTest(flag: string): Test {
   };
 }
 
+const longestPlain = (pattern: string): string =>
+  pattern
+    .split(/[*?]|\[[^\]]*\]|\\/)
+    .reduce((a, b) => (b.length > a.length ? b : a), '')
+    .toLowerCase();
+
 /** An operand pattern that begins with ~ stands for every home directory. */
 function operandGlobs(pattern: string): readonly WordGlob[] {
   if (pattern !== '~' && !pattern.startsWith('~/')) return [wordGlob(pattern)];
-  return ['~', '/root', '/home/*'].map((h) => wordGlob(h + pattern.slice(1)));
+  const glob = wordGlob(pattern.replace('~', '\\~'));
+  const home = /^(?:~|\/root|\/(?:home|Users|export\/home)\/[^/]+)(?=\/|$)/;
+  return [
+    {
+      source: pattern,
+      literal: undefined,
+      required: pattern.includes('{') ? '' : longestPlain(pattern.slice(1)),
+      test: (text) => home.test(text) && glob.test(text.replace(home, '~')),
+    },
+  ];
 }
 
 function operandTest(globs: readonly WordGlob[]): Test {
@@ -381,14 +407,23 @@ function compileRegex(source: string): RE2JS {
   return RE2JS.compile(source, RE2JS.DOTALL);
 }
 
+/** Redirections as ` 2>>file`, so that expressions see them in one form. */
+function redirectionText(c: ResolvedCommand): string {
+  let out = '';
+  for (const r of c.redirections)
+    if (!r.operator.startsWith('<<')) out += ` ${r.descriptor ?? ''}${r.operator}${r.target}`;
+  return out;
+}
+
 function regexHolds(regex: RE2JS, s: Subject): boolean {
   switch (s.kind) {
     case 'typed':
       return regex.test(s.text);
     case 'command': {
       const c = s.command;
-      if (regex.test(c.text)) return true;
-      return c.program !== undefined && regex.test([c.name, ...c.argv.slice(1)].join(' '));
+      const redirections = redirectionText(c);
+      if (regex.test(c.text + redirections)) return true;
+      return c.program !== undefined && regex.test([c.name, ...c.argv.slice(1)].join(' ') + redirections);
     }
     case 'operation':
       return s.operation.channel !== 'forward' && regex.test(s.operation.path);
@@ -446,15 +481,15 @@ function assignmentGlob(pattern: string): (name: string, value: string | undefin
 
 function assignmentsOf(
   c: ResolvedCommand,
-): readonly { readonly name: string; readonly value: string | undefined }[] {
+): readonly { readonly name: string; readonly text: string | undefined }[] {
   if (!/^(export|declare|typeset|local|readonly|env|setenv|sudo|set)$/.test(c.name)) return c.assignments;
-  const out = [...c.assignments];
+  const out: { readonly name: string; readonly text: string | undefined }[] = [...c.assignments];
   if ((c.name === 'setenv' || c.name === 'set') && c.argv[1] !== undefined)
-    out.push({ name: c.argv[1], value: c.argv[2] });
+    out.push({ name: c.argv[1], text: c.argv[2] });
   for (const word of c.argv.slice(1)) {
     const equals = word.indexOf('=');
     if (equals > 0 && /^[A-Za-z_]\w*$/.test(word.slice(0, equals)))
-      out.push({ name: word.slice(0, equals), value: word.slice(equals + 1) });
+      out.push({ name: word.slice(0, equals), text: word.slice(equals + 1) });
   }
   return out;
 }

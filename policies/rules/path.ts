@@ -41,7 +41,7 @@ function translate(pattern: string): string {
         const atEnd = i + 1 >= pattern.length || pattern[i + 1] === '/';
         if (atStart && atEnd) {
           if (pattern[i + 1] === '/') {
-            out += '(?:[^/]+/)*';
+            out += '(?:.*/)?';
             i++;
           } else if (out.endsWith('/')) out = `${out.slice(0, -1)}(?:/.*)?`;
           else out += '.*';

@@ -44,6 +44,7 @@ const conditionFields = {
   assigns: texts.optional(),
   via: texts.optional(),
   program: texts.optional(),
+  alone: z.boolean().optional(),
 } as const;
 
 const comparison = {
@@ -77,6 +78,7 @@ export interface Conditions {
   readonly assigns?: readonly string[] | undefined;
   readonly via?: readonly string[] | undefined;
   readonly program?: readonly string[] | undefined;
+  readonly alone?: boolean | undefined;
 }
 
 export type When =
