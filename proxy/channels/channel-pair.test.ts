@@ -117,9 +117,10 @@ function bench(
             environment: DEFAULT_ENVIRONMENT,
             context: {
               sessionId: 's',
-              user: { id: 'u', name: 'alice' },
-              device: { id: 'd', name: 'web1', os: undefined },
-              credential: { id: 'c', username: 'root' },
+              startedAt: 0,
+              user: { id: 'u', name: 'alice', groups: [] },
+              device: { id: 'd', name: 'web1', tags: [], os: undefined },
+              credential: { id: 'c', name: 'web1-root', username: 'root' },
               grant: { id: 'g', name: 'g' },
               sourceAddress: '192.0.2.1',
             },

@@ -215,8 +215,8 @@ export class ChannelPair implements Disposable {
     this.#ownOutput(gatewayText(text, true), 'stdout');
   }
 
-  /** Tells the user why, closes both ends. The exit status is 255. */
-  end(tell: string): void {
+  /** Tells the user why, closes both ends. The exit status is 255 unless told. */
+  end(tell: string, status = REFUSED_STATUS): void {
     if (this.#phase === 'ended') return;
     const started = this.#described;
     this.#phase = 'ended';
@@ -229,7 +229,7 @@ export class ChannelPair implements Disposable {
         this.#ownOutput(gatewayText(tell, this.#onTerminal), this.#onTerminal ? 'stdout' : 'stderr');
       }
       if (started && this.#setup !== undefined) {
-        const outcome: ExitOutcome = { kind: 'status', status: REFUSED_STATUS };
+        const outcome: ExitOutcome = { kind: 'status', status };
         this.#session.recorder.exit(this.channel, outcome);
         const encoded = encodeExit(outcome);
         if (encoded !== undefined) this.#client.sendRequest(encoded.name, encoded.body);
@@ -452,7 +452,7 @@ export class ChannelPair implements Disposable {
         return;
       case 'refuse':
         options.refused(verdict);
-        this.end(verdict.tell);
+        this.end(verdict.tell, verdict.status);
         return;
     }
   }

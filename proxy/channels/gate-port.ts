@@ -20,7 +20,14 @@ export type StartVerdict =
   /** Runs another command instead of the one asked for. Valid for `exec` and `shell`; the device gets an exec request. */
   | { readonly kind: 'replace'; readonly command: Buffer }
   /** Nothing reaches the device. `code` and `detail` are for the log, `tell` for the person at the terminal. */
-  | { readonly kind: 'refuse'; readonly code: string; readonly detail: string; readonly tell: string };
+  | {
+      readonly kind: 'refuse';
+      readonly code: string;
+      readonly detail: string;
+      readonly tell: string;
+      /** The exit status that the client gets; 255 unless told. */
+      readonly status?: number;
+    };
 
 /**
  * A channel request of the client that came after the start (`window-change`, `signal`, `break`, `xon-xoff`).
@@ -76,9 +83,16 @@ export interface GateContext {
   readonly sessionId: string;
   /** The number under which this channel's events are recorded; unique in the session. */
   readonly channel: number;
-  readonly user: { readonly id: string; readonly name: string };
-  readonly device: { readonly id: string; readonly name: string; readonly os: string | undefined };
-  readonly credential: { readonly id: string; readonly username: string };
+  /** When the session began, milliseconds since the epoch: its recording counts from there. */
+  readonly startedAt: number;
+  readonly user: { readonly id: string; readonly name: string; readonly groups: readonly string[] };
+  readonly device: {
+    readonly id: string;
+    readonly name: string;
+    readonly tags: readonly string[];
+    readonly os: string | undefined;
+  };
+  readonly credential: { readonly id: string; readonly name: string; readonly username: string };
   readonly grant: { readonly id: string; readonly name: string };
   readonly sourceAddress: string;
   /** Environment that was passed to the device before the start, by name. */

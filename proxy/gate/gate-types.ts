@@ -69,6 +69,8 @@ export type VerdictAnswer =
   | { readonly kind: 'block'; readonly notice: string }
   /** The line does not run and the channel ends. */
   | { readonly kind: 'interrupt'; readonly notice: string }
+  /** The line stays held, until `until` on the caller's clock at most; the notice says why. Another verdict must follow. */
+  | { readonly kind: 'wait'; readonly notice: string; readonly until: number }
   /** The user is asked; the answer comes back as an `answered` action, and another verdict must follow. */
   | { readonly kind: 'ask'; readonly question: string; readonly echo: boolean };
 

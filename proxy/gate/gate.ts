@@ -85,7 +85,7 @@ type Phase =
       readonly since: number;
       readonly what: 'history' | 'search' | 'suffix';
     }
-  | { readonly kind: 'judge'; readonly judged: Judged; readonly since: number }
+  | { readonly kind: 'judge'; readonly judged: Judged; readonly until: number }
   /** A paste with line ends waits for its verdict. */
   | {
       readonly kind: 'judge-paste';
@@ -143,6 +143,8 @@ export interface GateStart {
   /** Milliseconds from the gateway to the device and back, as the transport measured it. */
   readonly roundTrip: number;
   readonly now: number;
+  /** What already runs on the terminal when it is not a shell: the command that was let start. */
+  readonly program?: string;
 }
 
 export class Gate {
@@ -185,6 +187,7 @@ export class Gate {
     this.#columns = start.columns;
     this.#rows = start.rows;
     this.#roundTrip = Math.max(0, start.roundTrip);
+    this.#program = start.program;
     this.#now = start.now;
     this.#lastDevice = start.now;
     this.#lastKey = start.now;
@@ -358,7 +361,7 @@ export class Gate {
           this.#erase(phase.judged, 'prompt', '');
           return true;
         }
-        if (this.#now - phase.since >= VERDICT_BOUND) {
+        if (this.#now >= phase.until) {
           this.#alarm('SP_GATE_VERDICT_LATE', 'no verdict came in time');
           this.#answer(phase.judged, {
             kind: 'block',
@@ -404,6 +407,8 @@ export class Gate {
         times.push(this.#now + 8);
         break;
       case 'judge':
+        times.push(phase.until);
+        break;
       case 'judge-paste':
         times.push(phase.since + VERDICT_BOUND);
         break;
@@ -617,6 +622,7 @@ export class Gate {
         this.#passPaste(phase.tokens);
         return;
       case 'block':
+      case 'wait':
       case 'ask':
         this.#outcome(phase.id, 'blocked', '');
         this.#notify(
@@ -946,7 +952,7 @@ export class Gate {
       this.#release(judged);
       return;
     }
-    this.#phase = { kind: 'judge', judged, since: this.#now };
+    this.#phase = { kind: 'judge', judged, until: this.#now + VERDICT_BOUND };
     this.#actions.push({ kind: 'requestVerdict', request });
   }
 
@@ -964,6 +970,10 @@ export class Gate {
         this.#outcome(judged.id, 'blocked', judged.reading.text);
         this.#notify(answer.notice);
         this.#erase(judged, 'end', answer.notice);
+        return;
+      case 'wait':
+        this.#notify(answer.notice);
+        this.#phase = { kind: 'judge', judged, until: Math.max(this.#now, answer.until) };
         return;
       case 'ask':
         this.#below();
@@ -1190,7 +1200,7 @@ export class Gate {
         if (token.code === 0x0d || token.code === 0x0a) {
           this.#toClient(Buffer.from('\r\n'));
           this.#actions.push({ kind: 'answered', id: phase.judged.id, answer: phase.answer });
-          this.#phase = { kind: 'judge', judged: phase.judged, since: this.#now };
+          this.#phase = { kind: 'judge', judged: phase.judged, until: this.#now + VERDICT_BOUND };
         } else if (token.code === 0x03 || token.code === 0x04) {
           this.#toClient(Buffer.from('\r\n'));
           this.#actions.push({ kind: 'answered', id: phase.judged.id, answer: undefined });

@@ -726,9 +726,10 @@ export class DeviceSession implements PairSession {
     const { device, credential, grant } = this.target;
     return {
       sessionId: this.id,
-      user: this.#start.user,
-      device: { id: device.id, name: device.name, os: device.os },
-      credential: { id: credential.id, username: credential.username },
+      startedAt: this.#start.startedAt,
+      user: { ...this.#start.user, groups: this.#client.signedIn.user.groups },
+      device: { id: device.id, name: device.name, tags: device.tags, os: device.os },
+      credential: { id: credential.id, name: credential.name, username: credential.username },
       grant: { id: grant.id, name: grant.name },
       sourceAddress: this.#start.sourceAddress,
     };
