@@ -1,24 +1,23 @@
-// `sallyport serve`: reads the configuration and runs the gateway until it is told to end. What the gateway is made of
-// lives in src/gateway; this only turns options, signals and errors into what a shell understands.
+// `sallyport serve` runs the gateway until it is told to end; `health`, `reload` and `drain` speak to one that runs. What
+// the gateway is made of lives in src/gateway; this only turns options, signals and errors into what a shell understands.
 import type { Command } from 'commander';
-import { ConfigError, loadConfig } from '../config/load.ts';
+import { type Config, loadConfig } from '../config/load.ts';
+import { drainGateway, gatewayHealth, type Health, reloadGateway } from '../gateway/control-client.ts';
 import { runGateway } from '../gateway/gateway.ts';
 import { createLog } from '../gateway/log.ts';
+import { EXIT, verdictOf } from './exit.ts';
 
-interface ServeOptions {
+interface ConfigOption {
   readonly config?: string;
+}
+
+interface ServeOptions extends ConfigOption {
   readonly pretty?: boolean;
 }
 
-/** What a script can tell from the exit code; docs/operations.md lists them. */
-const EXIT = { ended: 0, failed: 1, configuration: 2 } as const;
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? `${String(error.code)}: ` : '';
-
 /** Resolves to the exit code. */
-export const serve = async (options: ServeOptions): Promise<number> => {
-  const read = (): ReturnType<typeof loadConfig> => {
+const serve = async (options: ServeOptions): Promise<number> => {
+  const read = (): Config => {
     const config = loadConfig({ file: options.config });
     return options.pretty === true ? { ...config, log: { ...config.log, pretty: true } } : config;
   };
@@ -34,9 +33,6 @@ export const serve = async (options: ServeOptions): Promise<number> => {
     };
     process.on('SIGTERM', told);
     process.on('SIGINT', told);
-    // A reader of the log that goes away (a closed pipe) must not end the gateway.
-    process.stdout.on('error', () => {});
-    process.stderr.on('error', () => {});
     await runGateway({
       config,
       log,
@@ -45,22 +41,69 @@ export const serve = async (options: ServeOptions): Promise<number> => {
       urgently: urgent.signal,
       onReady: (supervisor) => process.on('SIGHUP', () => supervisor.reload()),
     });
-    return EXIT.ended;
+    return EXIT.ok;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${error instanceof ConfigError ? '' : codeOf(error)}${text}\n`);
-    return error instanceof ConfigError ? EXIT.configuration : EXIT.failed;
+    const { text, exitCode } = verdictOf(error);
+    process.stderr.write(`${text}\n`);
+    return exitCode;
   }
 };
+
+const showHealth = (health: Health): string => {
+  const { state, version, pid, addresses, connections, unauthenticated, sessions, workers } = health;
+  return [
+    `${state}: Sallyport ${version}, process ${pid}, since ${new Date(health.startedAt).toISOString()}`,
+    `listening on ${addresses.join(', ') || 'nothing'}`,
+    `${sessions} sessions on ${connections} connections, ${unauthenticated} of them not signed in`,
+    ...workers.map(
+      (worker, index) =>
+        `worker ${index}: ${worker.state}, process ${worker.pid}, ${worker.connections} connections, restarted ${worker.restarts} times`,
+    ),
+    ...(health.nativeCrypto ? [] : ["ssh2's native crypto did not load: bulk transfers are slow"]),
+    '',
+  ].join('\n');
+};
+
+const CONFIG_OPTION = [
+  '--config <file>',
+  'configuration file (default: ./sallyport.yaml where there is one)',
+] as const;
 
 export const registerServe = (program: Command): void => {
   program
     .command('serve')
     .description('run the gateway')
-    .option('--config <file>', 'configuration file (default: ./sallyport.yaml where there is one)')
+    .option(...CONFIG_OPTION)
     .option('--pretty', 'log for people instead of JSON')
     .action(async (options: ServeOptions) => {
       // The gateway has ended everything it owns by now; a lingering socket must not keep the process.
       process.exit(await serve(options));
+    });
+  program
+    .command('health')
+    .description('tell how the running gateway is; fails unless it is ready')
+    .option(...CONFIG_OPTION)
+    .option('--json', 'one JSON object')
+    .action(async (options: ConfigOption & { readonly json?: boolean }) => {
+      const health = await gatewayHealth(loadConfig({ file: options.config }));
+      process.stdout.write(options.json === true ? `${JSON.stringify(health)}\n` : showHealth(health));
+      if (health.state !== 'ready') process.exitCode = EXIT.failed;
+    });
+  program
+    .command('reload')
+    .description('let the running gateway read its configuration again')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption) => {
+      const needRestart = await reloadGateway(loadConfig({ file: options.config }));
+      process.stdout.write('reloaded\n');
+      for (const key of needRestart) process.stdout.write(`${key} takes effect at the next start\n`);
+    });
+  program
+    .command('drain')
+    .description('let the running gateway take nobody new and end when its sessions have ended')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption) => {
+      await drainGateway(loadConfig({ file: options.config }));
+      process.stdout.write('draining\n');
     });
 };
