@@ -70,6 +70,8 @@ export interface ResolvedCommand {
   readonly assignments: readonly AssignedVariable[];
   /** Names of the commands whose output reaches it by pipe, here-string or substitution. */
   readonly fedBy: readonly string[];
+  /** Its output goes to another command, by pipe or substitution. */
+  readonly feeds: boolean;
   readonly background: boolean;
   /** Where it would run, when that is known. */
   readonly directory: string | undefined;

@@ -47,6 +47,7 @@ interface Place {
   readonly parent: number;
   readonly depth: number;
   readonly background: boolean;
+  readonly feeds: boolean;
   readonly deferred: boolean;
   readonly interpreted: string | undefined;
   /** Runs only if something else went well or badly: what it sets may not be set. */
@@ -125,6 +126,7 @@ export class Walker {
       parent: -1,
       depth: 0,
       background: false,
+      feeds: false,
       deferred: false,
       interpreted: undefined,
       conditional: false,
@@ -374,7 +376,7 @@ export class Walker {
     let output: string | undefined;
     nodes.forEach((node, i) => {
       const from = this.commands.length;
-      const here: Place = { ...place, stdin, piped, fed };
+      const here: Place = { ...place, stdin, piped, fed, feeds: place.feeds || i < nodes.length - 1 };
       // Only a pipeline of one shares the shell's variables (zsh and ksh run the last part in the shell: keep its effects possible).
       output = i === nodes.length - 1 ? this.node(node, here) : this.isolated(() => this.node(node, here));
       stdin = output;
@@ -614,9 +616,11 @@ export class Walker {
     assignments: readonly AssignedVariable[],
     span: { readonly start: number; readonly end: number },
   ): void {
-    const fits = patternCandidates.filter((c) => fitsPattern(basename(pattern), c));
+    const all = patternCandidates.filter((c) => fitsPattern(basename(pattern), c));
+    // A pattern that fits everything tells nothing.
+    const fits = all.length > 8 ? [] : all;
     this.mark('glob', 'command', pattern, fits.length === 0 ? undefined : fits.slice(0, 5).join(', '));
-    for (const candidate of fits.slice(0, 12)) {
+    for (const candidate of fits) {
       this.run(
         [{ text: candidate, known: true, several: false }, ...fields.slice(1)],
         { ...place, via: [...place.via, `pattern ${pattern.slice(0, 40)}`], depth: place.depth + 1 },
@@ -1055,6 +1059,7 @@ export class Walker {
         stdin: via === '$()' ? place.stdin : undefined,
         piped: false,
         fed: [],
+        feeds: !via.startsWith('>'),
         source: script.source ?? place.source,
         span:
           script.source === undefined ? place.span : (place.span ?? { start: 0, end: place.source.length }),
@@ -1430,6 +1435,7 @@ export class Walker {
       redirections,
       assignments,
       fedBy: place.fed,
+      feeds: place.feeds,
       background: place.background,
       directory,
       deferred: place.deferred,

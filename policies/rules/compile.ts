@@ -192,7 +192,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
   }
   if (conditions.alone === true)
     tests.push((s) =>
-      s.kind === 'command' && !s.command.via.some((v) => v === '$()' || v === '<()') ? 'yes' : 'no',
+      s.kind === 'command' && !s.command.feeds && s.command.fedBy.length === 0 ? 'yes' : 'no',
     );
   if (conditions.when !== undefined) {
     const compiled = compileWhen(conditions.when, ['when']);
