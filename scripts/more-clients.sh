@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # `npm run test:more-clients`: clients that need more than `npm test` may ask for: compilers, other registries, hundreds of
-# megabytes. Installs what is missing through apt (as root) and PyPI (into a folder of its own), then runs test/more-clients.
+# megabytes. Installs what is missing through apt (as root), PyPI and Maven (into folders of their own), then runs test/more-clients.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/node_modules/.bin:$PATH"
 
-packages=(golang-go golang-golang-x-crypto-dev default-jdk-headless libjsch-java libtrilead-ssh2-java erlang-base erlang-ssh
+packages=(golang-go golang-golang-x-crypto-dev default-jdk-headless maven erlang-base erlang-ssh
   php-cli php-ssh2 rclone python3-netmiko python3-venv nmap)
 missing=()
 for package in "${packages[@]}"; do
@@ -31,6 +31,6 @@ export SALLYPORT_TEST_VENV=$venv
 
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
-SALLYPORT_TEST_MORE=1 timeout --kill-after=20 1200 vitest run --project end-to-end test/more-clients \
+timeout --kill-after=20 1200 vitest run --project more-clients \
   --reporter=default --reporter=json --outputFile.json="$report"
 node scripts/count-tests.mjs "$report"

@@ -91,10 +91,10 @@ describe.skipIf(!haveSshd)('ssh', () => {
   describe('gives a shell', () => {
     it('in a terminal, of the right kind and size, resized in mid-session', async () => {
       using terminal = site.alice.terminal();
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
       terminal.type('stty size; echo "$TERM"; tty >/dev/null && echo is-a-tty\r');
       await terminal.until('24 80\r\nxterm-256color\r\nis-a-tty\r\n');
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
       terminal.resize(132, 50);
       terminal.type('until [ "$(stty size)" = "50 132" ]; do read -t 0.1 x; done; echo resized-"$COLUMNS"\r');
       await terminal.until('resized-132\r\n');
@@ -113,11 +113,11 @@ describe.skipIf(!haveSshd)('ssh', () => {
 
     it('where Ctrl-C interrupts, Ctrl-Z stops, and typing ahead is kept', async () => {
       using terminal = site.alice.terminal();
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
       terminal.type('echo begun; sleep 60\r');
       await terminal.until('begun\r\n');
       terminal.type('\u0003');
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
       terminal.type('echo ahead-1\recho ahead-2\rexit\r');
       await terminal.until(/[\r\n]ahead-1\r\n/);
       await terminal.until(/[\r\n]ahead-2\r\n/);
@@ -132,7 +132,7 @@ describe.skipIf(!haveSshd)('ssh', () => {
 
     it('that keeps its output in order and whole', async () => {
       using terminal = site.alice.terminal();
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
       terminal.type('echo; seq 1 20000; echo sum-$((40+2))\r');
       const shown = await terminal.until('sum-42\r\n', 30_000);
       const numbers = shown.split('\r\n').filter((line) => /^\d+$/.test(line));

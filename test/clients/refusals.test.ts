@@ -33,7 +33,7 @@ describe.skipIf(!haveSshd || straight)('reaching a device', () => {
     terminal.type('web1');
     await terminal.until('web1');
     terminal.type('\r');
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     terminal.type('id -un; exit\r');
     await terminal.until(`${account()}\r\n`);
     expect(await terminal.ended()).toMatchObject({ code: 0 });
@@ -144,7 +144,7 @@ describe.skipIf(!haveSshd || straight)('reaching a device', () => {
   it('leaves each session in the list and its recording on disk, without the password typed into it', async () => {
     const secret = 'Tr0ub4dor-and-3';
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     terminal.type('printf \'PIN: \'; read -rs p; echo; printf got-; printf %s "$p" | wc -c\r');
     await terminal.until('PIN: ');
     terminal.type(`${secret}\r`);
@@ -154,10 +154,9 @@ describe.skipIf(!haveSshd || straight)('reaching a device', () => {
 
     const rows = await site.gateway.rows('session', 'list', '--user', 'alice');
     expect(rows.length).toBeGreaterThan(0);
-    const texts = site.gateway.recordings().map(({ text }) => text);
-    const recorded = texts.filter((text) => text.includes(`got-${secret.length}`));
-    expect(recorded).toHaveLength(1);
-    expect(texts.join('')).not.toContain(secret);
+    const recordings = site.gateway.recordings();
+    expect(recordings.filter(({ shown }) => shown.includes(`got-${secret.length}`))).toHaveLength(1);
+    expect(recordings.map(({ text }) => text).join('')).not.toContain(secret);
     // Without the secret in any of the gateway's files either: database, log, recordings.
     const found = execFileSync('sh', [
       '-c',

@@ -101,7 +101,7 @@ function makeAccount(scratch: Scratch, folder: string, shell: string): Device['a
   const gid = Number(execFileSync('id', ['-g', name]).toString());
   chownSync(home, uid, gid);
   // Prompts that a test can recognise, whatever the machine's defaults are.
-  writeFileSync(`${home}/.bashrc`, "PS1='device> '\n");
+  writeFileSync(`${home}/.bashrc`, "PS1='device$ '\n");
   writeFileSync(`${home}/.bash_profile`, '. ~/.bashrc\n');
   writeFileSync(`${home}/.hushlogin`, '');
   return { name, password, home };

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { parseEvent } from '../../recordings/format.ts';
 import { type RunOptions, type RunResult, run } from './run.ts';
 import { endProcess, freePort, lineOf, type Scratch } from './scratch.ts';
 
@@ -99,14 +100,23 @@ export class Gateway {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  /** Every recording's text, newest day first. */
-  recordings(): { readonly path: string; readonly text: string }[] {
+  /** Every recording: its file's text, and what its terminal showed; newest day first. */
+  recordings(): { readonly path: string; readonly text: string; readonly shown: string }[] {
     const root = join(this.folder, 'data/recordings');
     return readdirSync(root, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.cast'))
       .sort()
       .reverse()
-      .map((name) => ({ path: join(root, name), text: readFileSync(join(root, name), 'utf8') }));
+      .map((name) => {
+        const text = readFileSync(join(root, name), 'utf8');
+        const events = text
+          .trimEnd()
+          .split('\n')
+          .slice(1)
+          .map((line) => parseEvent(line, 0));
+        const shown = events.map((event) => (event?.code === 'o' ? event.data : '')).join('');
+        return { path: join(root, name), text, shown };
+      });
   }
 
   /** The process ids of the supervisor and everything it started. */
