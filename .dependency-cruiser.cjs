@@ -41,6 +41,12 @@ module.exports = {
       '^(src/(directory|store)/|proxy/[^/]+/ports\\.ts$)',
       'the ports are types: what proxy declares and the directory fulfils',
     ),
+    only(
+      'audit-rests-on-store',
+      '^src/audit/',
+      '^(src/(audit|store|directory)/|policies/|proxy/login/|proxy/[^/]+/ports\\.ts$)',
+      'the ports are types; proxy/login checks who the user is once more',
+    ),
     only('config-stands-alone', '^src/config/', '^src/config/'),
   ],
   options: {

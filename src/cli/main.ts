@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerApply } from './apply.ts';
+import { registerCommand } from './command.ts';
 import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
 import { registerDirectory } from './directory-commands.ts';
@@ -38,6 +39,7 @@ const build = (): Command => {
   registerApply(program);
   registerDirectory(program);
   registerSession(program);
+  registerCommand(program);
   registerRecording(program);
   registerVault(program);
   registerConfig(program);

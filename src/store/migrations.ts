@@ -205,10 +205,90 @@ const sessions: Step = async (db, { text, integer }) => {
   await db.schema.createIndex('changes_by_time').on('changes').columns(['at', 'id']).execute();
 };
 
+const commands: Step = async (db, { text, integer }) => {
+  // No foreign keys, as for sessions: what was done stays.
+  await db.schema
+    .createTable('commands')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('session_id', text, (c) => c.notNull())
+    .addColumn('channel', integer, (c) => c.notNull())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addColumn('recording_offset', integer, (c) => c.notNull())
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('device_id', text, (c) => c.notNull())
+    .addColumn('device_name', text, (c) => c.notNull())
+    .addColumn('credential_id', text, (c) => c.notNull())
+    .addColumn('credential_name', text, (c) => c.notNull())
+    .addColumn('account', text, (c) => c.notNull())
+    .addColumn('source_address', text, (c) => c.notNull())
+    .addColumn('channel_kind', text, (c) => c.notNull())
+    .addColumn('context', text, (c) => c.notNull())
+    .addColumn('typed', text, (c) => c.notNull())
+    .addColumn('command', text, (c) => c.notNull())
+    .addColumn('candidates_json', text, (c) => c.notNull())
+    .addColumn('analysed_json', text, (c) => c.notNull())
+    .addColumn('word', text, (c) => c.notNull())
+    .addColumn('how_read', text, (c) => c.notNull())
+    .addColumn('confidence', integer, (c) => c.notNull())
+    .addColumn('hidden', integer, (c) => c.notNull())
+    .addColumn('decision', text, (c) => c.notNull())
+    .addColumn('outcome', text, (c) => c.notNull())
+    .addColumn('outcome_detail', text, (c) => c.notNull())
+    .addColumn('rules_json', text, (c) => c.notNull())
+    .addColumn('criticality', text)
+    .addColumn('points', integer, (c) => c.notNull())
+    .addColumn('policy_version', text, (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex('commands_by_time').on('commands').columns(['at', 'id']).execute();
+  for (const [name, column] of [
+    ['commands_by_session', 'session_id'],
+    ['commands_by_user', 'user_name'],
+    ['commands_by_device', 'device_name'],
+    ['commands_by_credential', 'credential_name'],
+    ['commands_by_word', 'word'],
+  ] as const) {
+    await db.schema.createIndex(name).on('commands').columns([column, 'at', 'id']).execute();
+  }
+  await db.schema
+    .createTable('command_rules')
+    .addColumn('command_id', text, (c) => c.notNull())
+    .addColumn('rule', text, (c) => c.notNull())
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('session_id', text, (c) => c.notNull())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addPrimaryKeyConstraint('command_rules_pk', ['command_id', 'rule'])
+    .execute();
+  await db.schema
+    .createIndex('command_rules_by_user')
+    .on('command_rules')
+    .columns(['user_id', 'at', 'rule'])
+    .execute();
+  await db.schema
+    .createTable('approvals')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('command_id', text, (c) => c.notNull())
+    .addColumn('session_id', text, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('device_name', text, (c) => c.notNull())
+    .addColumn('account', text, (c) => c.notNull())
+    .addColumn('command', text, (c) => c.notNull())
+    .addColumn('rule', text, (c) => c.notNull())
+    .addColumn('asked_at', integer, (c) => c.notNull())
+    .addColumn('expires_at', integer, (c) => c.notNull())
+    .addColumn('state', text, (c) => c.notNull())
+    .addColumn('decided_by', text)
+    .addColumn('decided_at', integer)
+    .execute();
+  await db.schema.createIndex('approvals_by_time').on('approvals').columns(['asked_at', 'id']).execute();
+  await db.schema.createIndex('approvals_by_session').on('approvals').columns(['session_id']).execute();
+};
+
 /** The names sort in the order in which they run. */
 const STEPS: Readonly<Record<string, Step>> = {
   '0001-directory': directory,
   '0002-sessions': sessions,
+  '0003-commands': commands,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

@@ -166,6 +166,75 @@ export interface ChangesTable {
   after_json: string | null;
 }
 
+/** A command, an operation or a stretch of input that the gate has read and judged. */
+export interface CommandsTable {
+  id: string;
+  session_id: string;
+  channel: number;
+  at: number;
+  /** Milliseconds into the recording. */
+  recording_offset: number;
+  user_id: string;
+  user_name: string;
+  device_id: string;
+  device_name: string;
+  credential_id: string;
+  credential_name: string;
+  account: string;
+  source_address: string;
+  channel_kind: string;
+  /** What read it: `shell`, `psql`, `vim`, … */
+  context: string;
+  /** The submitted line; empty when it was typed without echo. */
+  typed: string;
+  /** With the lines of the same command that came before it. */
+  command: string;
+  /** Other texts that the line may have been. */
+  candidates_json: string;
+  /** What it comes to: `{commands, opaque}`. */
+  analysed_json: string;
+  /** The name of the first command in it. */
+  word: string;
+  how_read: string;
+  /** Thousandths. */
+  confidence: number;
+  /** 1: typed without echo, so its text is not here. */
+  hidden: number;
+  decision: string;
+  outcome: string;
+  outcome_detail: string;
+  rules_json: string;
+  criticality: string | null;
+  points: number;
+  policy_version: string;
+}
+
+/** Which rules a command met, to count occurrences. */
+export interface CommandRulesTable {
+  command_id: string;
+  rule: string;
+  user_id: string;
+  session_id: string;
+  at: number;
+}
+
+/** Commands that wait, or waited, for a second person. */
+export interface ApprovalsTable {
+  id: string;
+  command_id: string;
+  session_id: string;
+  user_name: string;
+  device_name: string;
+  account: string;
+  command: string;
+  rule: string;
+  asked_at: number;
+  expires_at: number;
+  state: string;
+  decided_by: string | null;
+  decided_at: number | null;
+}
+
 export interface Schema {
   users: UsersTable;
   user_keys: UserKeysTable;
@@ -184,4 +253,7 @@ export interface Schema {
   login_sources: LoginSourcesTable;
   totp_steps: TotpStepsTable;
   changes: ChangesTable;
+  commands: CommandsTable;
+  command_rules: CommandRulesTable;
+  approvals: ApprovalsTable;
 }
