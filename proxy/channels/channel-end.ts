@@ -27,8 +27,13 @@ export interface EndHandlers {
   data(data: Buffer, stream: Stream): void;
   request(name: string, body: Buffer, reply: ReplySlot): void;
   eof(): void;
-  /** The peer has closed, or its connection is gone. Called once. */
+  /** The peer has closed, or its connection is gone. Called once. CLOSE is answered right after it. */
   closed(): void;
+  /**
+   * Present: the owner answers the peer's CLOSE itself. An OpenSSH client that has nothing more to read or write
+   * closes before it has the exit status, and still takes it until the answer to its CLOSE has come.
+   */
+  readonly answersClose?: true;
   /** Queued bytes have left. */
   flushed(): void;
 }
@@ -120,7 +125,7 @@ export class ChannelEnd {
   // ---- towards the peer
 
   sendData(data: Buffer, stream: Stream): void {
-    if (this.#accepted !== 'open' || data.length === 0) return;
+    if (this.#accepted !== 'open' || this.#incoming === 'closed' || data.length === 0) return;
     if (this.#queue.empty) {
       const sent = this.#sendNow(data, stream);
       if (sent === data.length) return;
@@ -279,14 +284,14 @@ export class ChannelEnd {
       throw new PeerViolation('SP_CHANNEL_OUT_OF_ORDER', 'closed twice');
     }
     this.#incoming = 'closed';
-    // The peer reads no more: what is queued for it can only be dropped, and CLOSE is owed (RFC 4254 section 5.3).
-    this.#queue.clear();
-    this.#accepted = 'closed';
+    // The peer takes no more data; what else is queued for it keeps its order.
+    this.#queue.dropData();
     this.#failAwaited();
     const forgotten = this.#outgoing === 'closed';
-    if (!forgotten) this.#sendClose();
+    this.flush();
     this.#handlers?.closed();
     if (forgotten) this.#wire.forget(this.localId);
+    else if (this.#handlers?.answersClose !== true) this.close();
   }
 
   /** The connection is gone: nothing is sent any more. */

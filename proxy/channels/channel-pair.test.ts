@@ -186,6 +186,39 @@ describe('a channel pair', () => {
     expect(device.order).not.toContain('close');
   });
 
+  it('gives the exit status to a client that closed before it came', () => {
+    const { client, device, session } = started();
+    client.ends();
+    device.ends();
+    client.closes();
+    expect(device.order.slice(-2)).toEqual(['eof', 'close']);
+    expect(client.order.at(-1)).toBe('eof');
+    device.requests('exit-status', encodeExitStatus(3));
+    device.closes();
+    expect(client.order.slice(-3)).toEqual(['eof', 'exit-status', 'close']);
+    expect(session.open).toBe(0);
+  });
+
+  it('gives it also to one that closed with data still queued for it, without the data', () => {
+    const { client, device, session } = started({ client: new ScriptedPeer(1) });
+    device.says(Buffer.from('abc'));
+    device.requests('exit-status', encodeExitStatus(3));
+    device.closes();
+    client.closes();
+    expect(client.text()).toBe('a');
+    expect(client.order.slice(-2)).toEqual(['exit-status', 'close']);
+    expect(session.open).toBe(0);
+  });
+
+  it('that a client leaves before the start closes both sides', () => {
+    const { client, device, session } = bench();
+    client.closes();
+    expect(client.order).toEqual(['confirmed', 'close']);
+    expect(device.order).toEqual(['session', 'close']);
+    device.closes();
+    expect(session.open).toBe(0);
+  });
+
   it('keeps input that comes before the start, and passes it right after it (defect D7)', () => {
     const { client, device } = bench();
     client.says(Buffer.from('early'));

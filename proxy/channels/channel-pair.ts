@@ -118,6 +118,7 @@ export class ChannelPair implements Disposable {
       request: (name, body, reply) => this.#clientRequest(name, body, reply),
       eof: () => this.#clientMark({ kind: 'eof' }),
       closed: () => this.#clientClosed(),
+      answersClose: true,
       flushed: () => this.#replenishDevice(),
     });
     this.#device.attach({
@@ -306,17 +307,26 @@ export class ChannelPair implements Disposable {
     this.#pumpClient();
   }
 
+  /** The device is told; its exit status and its CLOSE are still to come, and go to the client in their order. */
   #clientClosed(): void {
     if (this.#phase === 'open') {
       this.#fromClient.pushMark({ kind: 'closed' });
       this.#pumpClient();
-      if (!this.#device.closing || this.#device.queuedBytes > 0) {
-        this.#grace ??= setTimeout(() => this.#device.abort(), CLOSED_CLIENT_GRACE_MS).unref();
-      }
+      this.#grace ??= setTimeout(() => this.#graceOver(), CLOSED_CLIENT_GRACE_MS).unref();
     } else {
       // Nothing was started that could want the rest.
+      this.#phase = 'ended';
+      this.#waiting = [];
       this.#device.abort();
+      this.#client.close();
     }
+    this.#finishIfDone();
+  }
+
+  #graceOver(): void {
+    if (this.#device.queuedBytes === 0 && this.#fromClient.bytes === 0) return;
+    this.#device.abort();
+    this.#client.close();
     this.#finishIfDone();
   }
 
@@ -506,6 +516,7 @@ export class ChannelPair implements Disposable {
             return;
           case 'closed':
             this.#client.close();
+            this.#finishIfDone();
             return;
         }
       },
@@ -548,7 +559,8 @@ export class ChannelPair implements Disposable {
   #finished = false;
 
   #finishIfDone(): void {
-    if (this.#finished || !this.#client.peerClosed || !this.#device.peerClosed) return;
+    const both = this.#client.peerClosed && this.#device.peerClosed;
+    if (this.#finished || !both || !this.#client.closing) return;
     this.#finished = true;
     if (this.#described) this.#session.recorder.channelEnded(this.channel);
     this[Symbol.dispose]();

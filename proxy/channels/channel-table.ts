@@ -99,6 +99,8 @@ export class ChannelTable {
   /** Opens of the peer that are not answered yet. */
   #unanswered = 0;
   #owed: OwedReply[] = [];
+  /** Global requests of the peer that want no reply and are not dealt with yet. */
+  #unsettled = 0;
   #awaited: { succeeded: (data: Buffer) => void; failed: () => void }[] = [];
   #writable = true;
   #paused = false;
@@ -340,11 +342,17 @@ export class ChannelTable {
   #receiveGlobalRequest(payload: Buffer): void {
     const message = parseGlobalRequest(payload);
     if (!message.wantReply) {
-      this.#handlers.globalRequest(message.type, message.data, {
-        wanted: false,
-        succeed: () => {},
-        fail: () => {},
-      });
+      // Nobody waits for an answer, but what has none yet is kept: a peer may not pile it up.
+      if (this.#unsettled >= MAX_GLOBAL_REQUESTS) {
+        throw new PeerViolation('SP_CHANNEL_FLOOD', 'too many global requests under way');
+      }
+      this.#unsettled += 1;
+      let settled = false;
+      const done = (): void => {
+        if (!settled) this.#unsettled -= 1;
+        settled = true;
+      };
+      this.#handlers.globalRequest(message.type, message.data, { wanted: false, succeed: done, fail: done });
       return;
     }
     if (this.#owed.length >= MAX_GLOBAL_REQUESTS) {

@@ -125,6 +125,13 @@ export class OrderedQueue<Mark> {
     }
   }
 
+  /** Drops the bytes and keeps the marks, in their order. */
+  dropData(): void {
+    this.#entries = this.#entries.slice(this.#head).filter((entry) => entry.kind === 'mark');
+    this.#head = 0;
+    this.#bytes = 0;
+  }
+
   clear(): void {
     this.#entries = [];
     this.#head = 0;

@@ -62,9 +62,15 @@ export function permissionToStart(
         ? ALLOWED
         : keyForbids(`forwarding to ${start.address}:${start.port}`);
     case 'forwarded-tcpip':
-    case 'streamlocal':
       if (!has(target, 'forward')) return notGranted(target, 'forwarding');
       return !restrictions.portForwarding ? keyForbids('forwarding') : ALLOWED;
+    case 'streamlocal':
+      if (!has(target, 'forward')) return notGranted(target, 'forwarding');
+      if (!restrictions.portForwarding) return keyForbids('forwarding');
+      // A key that names the only addresses it may reach names no sockets: they are none of them.
+      return start.openedBy === 'client' && restrictions.permitOpen !== undefined
+        ? keyForbids('forwarding to sockets')
+        : ALLOWED;
     case 'agent':
       if (!has(target, 'agent')) return notGranted(target, 'agent forwarding');
       return !restrictions.agentForwarding ? keyForbids('agent forwarding') : ALLOWED;

@@ -120,7 +120,7 @@ describe('orders', () => {
     try {
       await station.until(() => [...station.connections].find((one) => one.user !== undefined), 'a sign-in');
       while ((await run('ssh', [...control, '-O', 'check', 'x'])).code !== 0);
-      expect((await alice.ssh(['true'], { more: control })).code).toBe(0);
+      expect(await alice.ssh(['true'], { more: control })).toMatchObject({ code: 0, stderr: '' });
       station.order({ kind: 'hold' });
       const file = `${device.account.home}/made-while-held`;
       const command = alice.ssh([`touch ${file}; echo made`], { more: control });
