@@ -769,7 +769,7 @@ export class Gate {
   #doubtful(reading: Reading, extra: readonly Doubt[]): Reading {
     const doubts = new Set<Doubt>([...reading.doubts, ...extra]);
     let confidence = reading.confidence;
-    if (this.#expansionLeft(reading.text) && !this.#expanded) {
+    if (this.#expansionLeft(reading.text)) {
       doubts.add('history-expansion');
       confidence = Math.min(confidence, 0.5);
     }
@@ -779,9 +779,13 @@ export class Gate {
 
   #expansionLeft(text: string): boolean {
     if (this.#dialect === 'fish') return false;
-    if (this.#reader === 'program' || this.#within('python', 'psql', 'mysql', 'mariadb', 'redis-cli'))
+    if (this.#reader === 'program' || this.#within('python', 'psql', 'mysql', 'mariadb', 'redis-cli')) {
       return false;
-    return /(?:^|[^\\])!(?=[^\s=(]|$)/.test(text) || /^\s*\^/.test(text);
+    }
+    const knowsQuotes = this.#dialect === 'readline' || this.#dialect === 'zsh';
+    const open = knowsQuotes ? text.replace(/\\.|'[^']*'/g, '_') : text.replace(/\\./g, '_');
+    if (/^\s*\^/.test(open)) return true;
+    return knowsQuotes ? /!(?=[^\s=("])/.test(open) : /!(?=[^\s=(])/.test(open);
   }
 
   #within(...names: readonly string[]): boolean {
@@ -805,7 +809,10 @@ export class Gate {
   }
 
   #afterExpand(phase: Extract<Phase, { kind: 'expand' }>): boolean {
-    if (!this.#isQuiet(phase.since, true) && this.#now - phase.since < SETTLE_BOUND) return false;
+    const waited = this.#now - phase.since;
+    const answered = this.#lastDevice >= phase.since + 0.8 * this.#roundTrip;
+    if (!answered && waited < ECHO_BOUND + 2 * this.#roundTrip) return false;
+    if (!this.#isQuiet(phase.since, true) && waited < SETTLE_BOUND + 2 * this.#roundTrip) return false;
     const line = this.#read();
     const agree = agreed(line, this.#keys.state);
     if (agree === undefined) this.#keys.forget('redrawn');
@@ -821,12 +828,7 @@ export class Gate {
 
   /** Asking for a redraw is safe only where a line editor reads. */
   #canProbe(): boolean {
-    if (this.#screen.modes.editorOn) return true;
-    return (
-      this.#reader === 'prompt' &&
-      this.#anchor !== undefined &&
-      this.#prompts.known.includes(this.#anchor.prompt)
-    );
+    return this.#screen.modes.editorOn || this.#reader === 'prompt';
   }
 
   /** Which redraw would tell more about this reading, if any. */

@@ -211,10 +211,11 @@ export class KeysModel {
         this.#edit((line) => line.dialect !== 'tty' && deleteForward(line));
         return;
       case 0x05:
-        this.#edit(end);
+        // At the end of the line these, too, take a suggestion where there is one.
+        this.#edit((line) => line.after.length > 0 && end(line));
         return;
       case 0x06:
-        this.#edit(right);
+        this.#edit((line) => line.after.length > 0 && right(line));
         return;
       case 0x08:
       case 0x7f:
@@ -293,7 +294,7 @@ export class KeysModel {
         this.#edit((line) => line.dialect !== 'tty' && wordLeft(line));
         return;
       case 'f':
-        this.#edit((line) => line.dialect === 'readline' && wordRight(line));
+        this.#edit((line) => line.dialect === 'readline' && line.after.length > 0 && wordRight(line));
         return;
       default:
         this.#lose('key');

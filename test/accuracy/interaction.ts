@@ -34,33 +34,36 @@ const sleep = (milliseconds: number): Promise<void> =>
 /** Delivers in order, each message after its own delay. */
 class Link {
   readonly #delay: () => number;
+  readonly #waiting: { readonly due: number; readonly deliver: () => void }[] = [];
   #last = 0;
-  #pending = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(delay: () => number) {
     this.#delay = delay;
   }
 
-  get pending(): number {
-    return this.#pending;
+  send(deliver: () => void): void {
+    this.#last = Math.max(this.#last, now() + this.#delay());
+    this.#waiting.push({ due: this.#last, deliver });
+    if (this.#waiting.length === 1) this.#arrive();
   }
 
-  send(deliver: () => void): void {
-    const due = Math.max(this.#last, now() + this.#delay());
-    this.#last = due;
-    this.#pending += 1;
-    const arrive = (): void => {
-      const rest = due - now();
+  #arrive(): void {
+    if (this.#timer !== undefined) return;
+    for (;;) {
+      const first = this.#waiting[0];
+      if (first === undefined) return;
+      const rest = first.due - now();
       if (rest > 0.2) {
-        setTimeout(arrive, rest);
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined;
+          this.#arrive();
+        }, rest);
         return;
       }
-      this.#pending -= 1;
-      deliver();
-    };
-    const rest = due - now();
-    if (rest <= 0.2 && this.#pending === 1) arrive();
-    else setTimeout(arrive, Math.max(0, rest));
+      this.#waiting.shift();
+      first.deliver();
+    }
   }
 }
 
