@@ -33,7 +33,7 @@ describe('a terminal', () => {
   it('has the size, the type and the modes of the client, and follows its size (defect D6)', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     terminal.type('stty size; echo $TERM; stty -a | grep -o "erase = [^;]*"\r');
     expect(await terminal.until('erase = ^?')).toMatch(/24 80\r\nxterm-256color\r\n/);
     terminal.resize(132, 50);
@@ -100,7 +100,7 @@ describe('orders', () => {
   it('hold freezes both directions, release lets everything through', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     station.order({ kind: 'hold' });
     await terminal.until('on hold');
     terminal.type('echo $((1+1))frozen\r');
@@ -136,7 +136,7 @@ describe('orders', () => {
   it('end tells the user why and closes everything', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     station.order({ kind: 'end', reason: 'ended-by-administrator', tell: 'Ended by carol.' });
     await terminal.until('sallyport: Ended by carol.');
     expect((await terminal.ended()).code).toBe(255);
@@ -150,7 +150,7 @@ describe('orders', () => {
   it('a notice is shown on shells', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     for (const connection of station.connections) connection.tell('Maintenance at noon.\u001b[31m');
     await terminal.until('\r\nsallyport: Maintenance at noon.[31m\r\n');
   });
@@ -197,7 +197,7 @@ describe('what cannot be kept does not run', () => {
   it('a recording that fails in mid-session ends it', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     station.recorders[0]?.onFailure?.(new Error('no space'));
     await terminal.until('can no longer be recorded');
     expect(await station.ended()).toMatchObject({ reason: 'recording-failed' });
@@ -246,7 +246,7 @@ describe('a device', () => {
   it('that goes away ends the session', async () => {
     const { station, alice } = await open();
     using terminal = alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     terminal.type('kill -9 $(ps -o ppid= -p $$)\r');
     await terminal.until('connection to web1 was closed');
     await terminal.ended();

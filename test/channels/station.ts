@@ -223,7 +223,8 @@ export class Station {
       grants: {
         targetsOf: async () => [target],
         decide: async (_user: string, account: string | undefined, name: string) =>
-          name === 'web1' && (account === undefined || account === device.account.name)
+          name === 'web1' &&
+          (account === undefined || account === device.account.name || account === target.credential.name)
             ? ({ kind: 'granted', target } as const)
             : ({
                 kind: 'denied',
