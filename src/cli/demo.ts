@@ -76,7 +76,7 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
   const user = (name: string, password: string, note: string): string =>
     `  ${name.padEnd(7)} ${password}   ${note}`;
   return [
-    `The Sallyport demo is ready on ${address}. In another terminal, type:`,
+    `The Sallyport demo is ready on ${address}. In another terminal, in this folder, type:`,
     '',
     ...lines.map(([command, note]) => `  ${command.padEnd(width)}${note}`.trimEnd()),
     '',
@@ -87,7 +87,9 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     ...(site.terminals === 'node-pty'
       ? []
       : [`  node-pty did not load: terminals are made with ${site.terminals}, and do not resize.`, '']),
-    `  Recordings are in ${data}/recordings, the log is ${data}/gateway.log.`,
+    `  recordings   ${data}/recordings`,
+    `  log          ${data}/gateway.log`,
+    '',
     '  Enter shows a one-time code for bob; Ctrl-C ends the demo.',
     '',
   ].join('\n');
