@@ -195,20 +195,26 @@ function compileScope(scopes: readonly (Scope | undefined)[]): CompiledScope {
 
 // --- index
 
-/** Texts in lower case → rules, by one trigram of each text. */
+/** Texts in lower case → rules, by one run of `width` characters of each text. */
 class TextIndex {
   private readonly byGram = new Map<number, { readonly text: string; readonly rule: number }[]>();
   private readonly present = new Uint8Array(1 << 16);
+  private readonly width: 2 | 3;
 
-  private static gram(text: string, at: number): number {
-    return (text.charCodeAt(at) * 961 + text.charCodeAt(at + 1) * 31 + text.charCodeAt(at + 2)) & 0xffff;
+  constructor(width: 2 | 3) {
+    this.width = width;
+  }
+
+  private gram(text: string, at: number): number {
+    const two = text.charCodeAt(at) * 31 + text.charCodeAt(at + 1);
+    return (this.width === 2 ? two : two * 31 + text.charCodeAt(at + 2)) & 0xffff;
   }
 
   add(text: string, rule: number): void {
-    let best = TextIndex.gram(text, 0);
+    let best = this.gram(text, 0);
     let fewest = Number.POSITIVE_INFINITY;
-    for (let i = 0; i + 3 <= text.length; i++) {
-      const gram = TextIndex.gram(text, i);
+    for (let i = 0; i + this.width <= text.length; i++) {
+      const gram = this.gram(text, i);
       const count = this.byGram.get(gram)?.length ?? 0;
       if (count < fewest) {
         fewest = count;
@@ -222,15 +228,13 @@ class TextIndex {
   }
 
   find(haystack: string, found: (rule: number) => void): void {
-    const { present } = this;
-    let a = haystack.charCodeAt(0);
-    let b = haystack.charCodeAt(1);
+    if (this.byGram.size === 0) return;
+    const { present, width } = this;
     const seen = new Set<number>();
-    for (let i = 2; i < haystack.length; i++) {
-      const c = haystack.charCodeAt(i);
-      const gram = (a * 961 + b * 31 + c) & 0xffff;
-      a = b;
-      b = c;
+    const last = haystack.length - width;
+    for (let i = 0; i <= last; i++) {
+      const two = haystack.charCodeAt(i) * 31 + haystack.charCodeAt(i + 1);
+      const gram = (width === 2 ? two : two * 31 + haystack.charCodeAt(i + 2)) & 0xffff;
       if (present[gram] === 0 || seen.has(gram)) continue;
       seen.add(gram);
       for (const entry of this.byGram.get(gram) ?? []) if (haystack.includes(entry.text)) found(entry.rule);
@@ -246,7 +250,8 @@ export class PolicySet {
   private readonly sets: readonly CompiledSet[];
   private readonly byName = new Map<string, number[]>();
   private readonly names: readonly string[];
-  private readonly byText = new TextIndex();
+  private readonly byText = new TextIndex(3);
+  private readonly byShortText = new TextIndex(2);
   private readonly always: number[] = [];
   private readonly opaqueRules: readonly number[];
   private readonly stamps: Int32Array;
@@ -269,7 +274,8 @@ export class PolicySet {
           const list = this.byName.get(key.name.toLowerCase()) ?? [];
           list.push(i);
           this.byName.set(key.name.toLowerCase(), list);
-        } else this.byText.add(key.text, i);
+        } else if (key.text.length >= 3) this.byText.add(key.text, i);
+        else this.byShortText.add(key.text, i);
       }
     });
     this.names = [...this.byName.keys()].sort();
@@ -382,7 +388,8 @@ export class PolicySet {
     for (const i of this.always) tryRule(i);
     const text =
       operation.channel === 'forward' ? '' : `${operation.path}\n${operation.target ?? ''}`.toLowerCase();
-    if (text !== '') this.byText.find(text, tryRule);
+    this.byText.find(text, tryRule);
+    this.byShortText.find(text, tryRule);
     const miss: RuleMatch[] = [];
     this.sets.forEach((set, s) => {
       if (set.source.mode !== 'allowlist' || !set.scope.applies(context, undefined, true)) return;
@@ -461,7 +468,10 @@ export class PolicySet {
   // --- matching
 
   private subjectsOf(analysis: Analysis, context: SessionContext | undefined): readonly Subject[] {
-    const out: Subject[] = [{ kind: 'typed', text: analysis.typed }];
+    // A line that is one plain command need not be read twice.
+    const first = analysis.commands[0];
+    const same = analysis.commands.length === 1 && first?.text === analysis.typed;
+    const out: Subject[] = [{ kind: 'typed', text: same ? '' : analysis.typed }];
     for (const command of analysis.commands) {
       out.push({
         kind: 'command',
@@ -487,10 +497,10 @@ export class PolicySet {
       const rule = this.rules[i];
       if (rule === undefined || this.stamps[i] === this.stamp) return;
       this.stamps[i] = this.stamp;
+      if (!rule.scope.applies(context, analysis.grammar, true)) return;
       for (let s = 0; s < subjects.length; s++) {
         const subject = subjects[s];
         if (subject === undefined || rule.compiled.test(subject) !== 'yes') continue;
-        if (!rule.scope.applies(context, analysis.grammar, true)) return;
         const command = subject.kind === 'command' ? subject.command : undefined;
         out.push(
           rule.allow && rule.action === 'log'
@@ -515,7 +525,9 @@ export class PolicySet {
       if (command.grammar === 'network-cli' && name !== '')
         for (const n of this.namesFrom(name)) for (const i of this.byName.get(n) ?? []) tryRule(i);
     }
-    this.byText.find(haystackOf(analysis), tryRule);
+    const haystack = haystackOf(analysis);
+    this.byText.find(haystack, tryRule);
+    this.byShortText.find(haystack, tryRule);
     if (analysis.opaque.length > 0 || analysis.truncated) {
       const matched = new Set(out.map((m) => m.rule));
       for (const i of this.opaqueRules) {

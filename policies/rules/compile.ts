@@ -6,7 +6,7 @@ import { RE2JS } from 're2js';
 import { type NamedFile, namedFiles } from '../analysis/files.ts';
 import type { ResolvedCommand } from '../analysis/types.ts';
 import { hasFlag } from './flags.ts';
-import { literalTexts, patternWords, type WordGlob, wordGlob } from './glob.ts';
+import { globKeys, literalTexts, patternWords, type WordGlob, wordGlob } from './glob.ts';
 import { requiredTexts } from './literals.ts';
 import { pathGlob } from './path.ts';
 import type { Access, Comparison, Conditions, When } from './schema.ts';
@@ -118,7 +118,9 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
   const withOptions = conditions.flags !== undefined || conditions.operand !== undefined;
   if (conditions.match !== undefined) {
     const all = conditions.match.map((m, i) => attempt(['match', i], () => compileMatch(m, withOptions)));
-    tests.push(or(all.map((c) => c.test)));
+    const either = or(all.map((c) => c.test));
+    const names = namesOf(unionKeys(all.map((c) => c.keys)));
+    tests.push(names === undefined ? either : (s) => (nameExcluded(names, s) ? 'no' : either(s)));
     keys.push(unionKeys(all.map((c) => c.keys)));
   }
   if (conditions.flags !== undefined) tests.push(and(conditions.flags.map(flagTest)));
@@ -130,7 +132,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
     const all = conditions.operand.map((o, i) => attempt(['operand', i], () => operandGlobs(o)));
     tests.push(operandTest(all.flat()));
     const texts = all.flat().map((g) => g.required);
-    keys.push(texts.length > 0 && texts.every((t) => t.length >= 3) ? textKeys(texts) : undefined);
+    keys.push(texts.length > 0 && texts.every((t) => t.length >= 2) ? textKeys(texts) : undefined);
   }
   if (conditions.regex !== undefined) {
     const all = conditions.regex.map((r, i) => attempt(['regex', i], () => compileRegex(r)));
@@ -174,8 +176,15 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
         ? 'yes'
         : 'no',
     );
-    const texts = conditions.assigns.map((g) => wordGlob(g.split('=')[0] ?? '').required);
-    keys.push(texts.every((t) => t.length >= 3) ? textKeys(texts) : undefined);
+    keys.push(
+      unionKeys(
+        conditions.assigns.map((g) =>
+          globKeys(g.split('=')[0] ?? '')?.map((k) => ({
+            text: ('literal' in k ? k.literal : k.contains).toLowerCase(),
+          })),
+        ),
+      ),
+    );
   }
   if (conditions.via !== undefined) {
     const globs = conditions.via.map((g, i) => attempt(['via', i], () => wordGlob(g)));
@@ -234,6 +243,24 @@ function compileWhen(when: When, path: readonly (string | number)[]): Compiled {
 
 // --- match
 
+/** The names a rule is found by, when it is found by names only. */
+function namesOf(keys: Keys): ReadonlySet<string> | undefined {
+  if (keys === undefined) return undefined;
+  const out = new Set<string>();
+  for (const key of keys) {
+    if (!('name' in key)) return undefined;
+    out.add(key.name);
+  }
+  return out;
+}
+
+/** A quick no, before any pattern is tried. */
+function nameExcluded(names: ReadonlySet<string>, s: Subject): boolean {
+  if (s.kind !== 'command') return true;
+  const c = s.command;
+  return c.grammar !== 'network-cli' && c.unknown[0] !== 0 && !names.has(c.name.toLowerCase());
+}
+
 function compileMatch(pattern: string, withOptions: boolean): Compiled {
   const words = [...patternWords(pattern)];
   const first = words[0];
@@ -244,10 +271,13 @@ function compileMatch(pattern: string, withOptions: boolean): Compiled {
   const head = globs[0];
   const byPath = head?.source.includes('/') === true;
   const needsSkip = plain && words.length > 1 && words.some((w, i) => i > 0 && w !== '**');
+  const names = head === undefined ? undefined : literalTexts(head.source);
+  const headNames =
+    names === undefined ? undefined : new Set(names.map((n) => (n.split('/').pop() ?? n).toLowerCase()));
   const test: Test = (subject) => {
     if (subject.kind !== 'command') return 'no';
     const c = subject.command;
-    if (c.argv.length === 0) return 'no';
+    if (c.argv.length === 0 || (headNames !== undefined && nameExcluded(headNames, subject))) return 'no';
     const whole = matchWords(globs, c, c.argv, c.absolute, byPath);
     if (whole !== 'no') return whole;
     // Options that the pattern doesn't name are passed over: `systemctl --now stop x` is `systemctl stop x`.
@@ -263,9 +293,15 @@ function compileMatch(pattern: string, withOptions: boolean): Compiled {
     }
     return 'no';
   };
-  const names = head === undefined ? undefined : literalTexts(head.source);
-  if (names !== undefined)
-    return { test, keys: names.map((n) => ({ name: (n.split('/').pop() ?? n).toLowerCase() })) };
+  const found = head === undefined ? undefined : globKeys(head.source);
+  if (found !== undefined) {
+    return {
+      test,
+      keys: found.map((k) =>
+        'literal' in k ? { name: (k.literal.split('/').pop() ?? '').toLowerCase() } : { text: k.contains },
+      ),
+    };
+  }
   const texts = globs
     .map((g) => (g === undefined || g.literal === undefined ? (g?.required ?? '') : g.required))
     .filter((t) => t.length >= 3);

@@ -186,6 +186,19 @@ export function literalTexts(source: string): readonly string[] | undefined {
   return out.length === all.length ? out : undefined;
 }
 
+/** By what a word's glob can be found: its texts, or a text that it must contain; undefined when some form has neither. */
+export function globKeys(
+  source: string,
+): readonly ({ readonly literal: string } | { readonly contains: string })[] | undefined {
+  const out: ({ readonly literal: string } | { readonly contains: string })[] = [];
+  for (const one of braceAlternatives(source).map(compileOne)) {
+    if (one.literal !== undefined) out.push({ literal: one.literal });
+    else if (one.required.length >= 2) out.push({ contains: one.required });
+    else return undefined;
+  }
+  return out;
+}
+
 /** Splits a pattern at blanks; quotes keep blanks together, and a quoted word is text, not glob. */
 export function patternWords(pattern: string): readonly string[] {
   const out: string[] = [];

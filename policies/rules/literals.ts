@@ -1,9 +1,9 @@
 // What a regular expression can't do without: texts of which at least one is in every match. An index over them lets
 // thousands of expressions stand by unread. Conservative: when in doubt it answers undefined and the rule is always tried.
 
-const MAX_TEXTS = 32;
+const MAX_TEXTS = 300;
 
-/** In lower case, each at least 3 characters long; undefined when no such set is certain. */
+/** In lower case, each at least 2 characters long; undefined when no such set is certain. */
 export function requiredTexts(expression: string): readonly string[] | undefined {
   const source = expression.replace(/^\(\?[imsU]+\)/, '');
   const reader = new Reader(source);
@@ -36,7 +36,7 @@ class Reader {
     let best: readonly string[] | undefined;
     let run = '';
     const settle = (candidate: readonly string[] | undefined): void => {
-      if (candidate === undefined || candidate.length === 0 || candidate.some((t) => t.length < 3)) return;
+      if (candidate === undefined || candidate.length === 0 || candidate.some((t) => t.length < 2)) return;
       if (best === undefined || shortest(candidate) > shortest(best)) best = candidate;
     };
     const endRun = (): void => {
@@ -106,5 +106,5 @@ class Reader {
 }
 
 function shortest(texts: readonly string[]): number {
-  return Math.min(...texts.map((t) => t.length)) - (texts.length - 1) * 0.1;
+  return Math.min(...texts.map((t) => t.length)) - (texts.length - 1) * 0.02;
 }

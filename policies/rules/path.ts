@@ -25,7 +25,7 @@ export function pathGlob(source: string): PathGlob {
   const required = alternatives.map(longestLiteral);
   return {
     source,
-    required: required.every((r) => r.length >= 3) ? [...new Set(required)] : undefined,
+    required: required.every((r) => r.length >= 2) ? [...new Set(required)] : undefined,
     test: (path) => path.length <= 4_096 && (exact.has(path) || compiled.some((r) => r.matches(path))),
   };
 }
