@@ -15,6 +15,8 @@ interface Versioned {
 }
 
 const READ_ATTEMPTS = 8;
+/** How soon after a change those are told who live on an earlier answer. Milliseconds. */
+const LOOK_EVERY = 2_000;
 
 const readVersion = async (store: Store): Promise<number> => {
   const row = await store.db
@@ -74,6 +76,38 @@ const readWho = async (store: Store, userId: string): Promise<Who | undefined> =
   return { name: user.name, groups: groups.map((row) => row.group_name) };
 };
 
+/**
+ * Tells each watcher once soon after it came, and again whenever the directory's version is another one than that which
+ * it was told of. One query each time, however many watch; none while nobody does. A failed look is made again.
+ */
+const createWatch = (store: Store): NonNullable<Grants['watch']> => {
+  const told = new Map<() => void, number | undefined>();
+  let timer: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    const version = await readVersion(store).catch(() => undefined);
+    if (version !== undefined) {
+      for (const [changed, before] of [...told]) {
+        if (before === version || !told.has(changed)) continue;
+        told.set(changed, version);
+        changed();
+      }
+    }
+    timer = undefined;
+    lookLater();
+  };
+  const lookLater = (): void => {
+    if (timer !== undefined || told.size === 0) return;
+    timer = setTimeout(() => void look(), LOOK_EVERY);
+    timer.unref();
+  };
+  return (changed, until) => {
+    if (until.aborted) return;
+    told.set(changed, undefined);
+    until.addEventListener('abort', () => told.delete(changed), { once: true });
+    lookLater();
+  };
+};
+
 export const createGrants = (store: Store): Grants => {
   let current: Versioned | undefined;
   let reading: Promise<Versioned> | undefined;
@@ -89,6 +123,7 @@ export const createGrants = (store: Store): Grants => {
     return read.version >= version ? read : fresh();
   };
   return {
+    watch: createWatch(store),
     targetsOf: async (userId, now) => {
       const [who, { snapshot }] = await Promise.all([readWho(store, userId), fresh()]);
       return who === undefined ? [] : targetsAt(snapshot, who, now.getTime());
