@@ -72,11 +72,11 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     ['bin/sallyport session list', 'who was where'],
     ['bin/sallyport recording list', 'what was recorded; then play, export'],
   ];
-  const width = Math.max(...lines.map(([command]) => command.length)) + 3;
+  const width = Math.max(...lines.map(([command, note]) => (note === '' ? 0 : command.length))) + 3;
   const user = (name: string, password: string, note: string): string =>
     `  ${name.padEnd(7)} ${password}   ${note}`;
   return [
-    `The Sallyport demo is ready on ${address}. In another terminal, in this folder, type:`,
+    `The demo is ready on ${address}. In another terminal in this folder, type:`,
     '',
     ...lines.map(([command, note]) => `  ${command.padEnd(width)}${note}`.trimEnd()),
     '',
