@@ -70,7 +70,7 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     ['', ''],
     [`export SALLYPORT_DATA=${data}`, ''],
     ['bin/sallyport session list', 'who was where'],
-    ['bin/sallyport recording list', 'what was recorded; then play, export'],
+    ['bin/sallyport recording list', 'also: play, export'],
   ];
   const width = Math.max(...lines.map(([command, note]) => (note === '' ? 0 : command.length))) + 3;
   const user = (name: string, password: string, note: string): string =>
