@@ -85,4 +85,9 @@ export interface Grants {
   targetsOf(userId: string, now: Date): Promise<readonly Target[]>;
   /** `account` is a credential's username or name; undefined: the only one there is, else ambiguous. */
   decide(userId: string, account: string | undefined, device: string, now: Date): Promise<TargetDecision>;
+  /**
+   * Calls back within seconds, and then whenever what is granted to anybody may have changed, until the signal is
+   * aborted: whoever lives on an earlier answer asks again. Absent: nothing ever changes.
+   */
+  watch?(changed: () => void, until: AbortSignal): void;
 }

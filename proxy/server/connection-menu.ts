@@ -30,6 +30,7 @@ type Phase =
   | { readonly kind: 'over' };
 
 const MAX_REQUESTS = 160;
+const MAX_REQUEST_BYTES = 64 * 1024;
 const MAX_LISTED = 20;
 const CTRL_C = 0x03;
 const CR = 0x0d;
@@ -45,6 +46,7 @@ class MenuChannel {
   readonly #end: ChannelEnd;
   readonly #options: MenuChannelOptions;
   readonly #requests: { readonly name: string; readonly body: Buffer }[] = [];
+  #requestBytes = 0;
   readonly #early = new OrderedQueue<'eof'>();
   #terminal: PtyRequest | undefined;
   #phase: Phase = { kind: 'setup' };
@@ -99,8 +101,14 @@ class MenuChannel {
       default: {
         // What the device will be asked for is answered with yes here; there it is asked again, by the grant.
         const kept =
-          this.#phase.kind === 'setup' && PASSED_ON.has(name) && this.#requests.length < MAX_REQUESTS;
-        if (kept) this.#requests.push({ name, body: Buffer.from(body) });
+          this.#phase.kind === 'setup' &&
+          PASSED_ON.has(name) &&
+          this.#requests.length < MAX_REQUESTS &&
+          this.#requestBytes + body.length <= MAX_REQUEST_BYTES;
+        if (kept) {
+          this.#requestBytes += body.length;
+          this.#requests.push({ name, body: Buffer.from(body) });
+        }
         reply.settle(kept);
       }
     }

@@ -1,7 +1,7 @@
 // One user's use of one device: registered durably, recorded, and only then dialled. It owns the connection to the
 // device, the recorder and the channel pairs, obeys orders from outside, and ends all of them in order, once.
 // What the client's connection is, and how the target was chosen, is not its business.
-
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelEnd } from '../channels/channel-end.ts';
 import { ChannelPair, type PairSession } from '../channels/channel-pair.ts';
 import type { IncomingOpen } from '../channels/channel-table.ts';
@@ -14,7 +14,7 @@ import { tellAndClose, tellOnStart } from '../channels/told-channel.ts';
 import { type DeviceHandlers, dialDevice } from '../device/dial.ts';
 import { DialError } from '../device/errors.ts';
 import type { SignedIn } from '../login/login-service.ts';
-import type { Target } from '../login/ports.ts';
+import type { Target, TargetDecision } from '../login/ports.ts';
 import {
   DISCONNECT_REASON,
   OPEN_FAILURE,
@@ -80,6 +80,8 @@ type State =
 const RECORDER_LIMIT = 4 * 1024 * 1024;
 /** Node's timers take no more than this. */
 const LONGEST_TIMER = 2_147_000_000;
+/** Milliseconds until a grant is asked for again when it could not be. */
+const CONFIRM_RETRY = 5_000;
 const MAX_FORWARDS = 64;
 /** Opens and global requests that wait while a session is held. */
 const MAX_WAITING = 256;
@@ -114,11 +116,16 @@ export class DeviceSession implements PairSession {
   #lastActivity: number;
   #idleTimer: NodeJS.Timeout | undefined;
   #grantTimer: NodeJS.Timeout | undefined;
+  /** When the rights that the session lives on end; the directory may change it. */
+  #endsAt: number | undefined;
+  #confirming = false;
+  #confirmAgain = false;
 
   constructor(deps: ConnectionDeps, client: SessionClient, target: Target, via: SessionStart['via']) {
     this.#deps = deps;
     this.#client = client;
     this.target = target;
+    this.#endsAt = target.grant.endsAt;
     this.id = deps.register.newId();
     const now = deps.now();
     this.#lastActivity = now;
@@ -326,6 +333,8 @@ export class DeviceSession implements PairSession {
   async #begin(): Promise<StartOutcome> {
     const deps = this.#deps;
     const limit = deps.settings.storeTimeout;
+    // Before others can know of the session: what they order from then on must reach it.
+    deps.orders.listen(this.id, this.#start.user.id, (order) => this.#obey(order), this.#stop.signal);
     try {
       await within(limit, 'registering the session', deps.register.open(this.#start));
       this.#registered = true;
@@ -347,8 +356,8 @@ export class DeviceSession implements PairSession {
       );
     }
     if (this.ended) return this.#gaveUp();
-    deps.orders.listen(this.id, this.#start.user.id, (order) => this.#obey(order), this.#stop.signal);
     this.#watchGrant();
+    deps.grants.watch?.(() => void this.#confirmGrant(), this.#stop.signal);
     try {
       await dialDevice(
         this.target,
@@ -547,8 +556,60 @@ export class DeviceSession implements PairSession {
     }
   }
 
+  /** The directory may have changed: access that is withdrawn or narrowed ends the session. */
+  async #confirmGrant(): Promise<void> {
+    this.#confirmAgain = true;
+    if (this.#confirming) return;
+    this.#confirming = true;
+    while (this.#confirmAgain && !this.ended) {
+      this.#confirmAgain = false;
+      await this.#confirmOnce();
+    }
+    this.#confirming = false;
+  }
+
+  async #confirmOnce(): Promise<void> {
+    const { device, credential, grant } = this.target;
+    let decision: TargetDecision;
+    try {
+      decision = await within(
+        this.#deps.settings.storeTimeout,
+        'asking for the grant',
+        this.#deps.grants.decide(
+          this.#start.user.id,
+          credential.name,
+          device.name,
+          new Date(this.#deps.now()),
+        ),
+      );
+    } catch (error) {
+      // Nobody new gets in meanwhile; who is in is not thrown out because the store is away.
+      this.#deps.log.warn({ session: this.id, error: text(error) }, 'grant cannot be confirmed');
+      await delay(CONFIRM_RETRY, undefined, { ref: false });
+      this.#confirmAgain = true;
+      return;
+    }
+    if (this.ended) return;
+    const now = decision.kind === 'granted' ? decision.target : undefined;
+    if (now === undefined || now.device.id !== device.id || now.credential.id !== credential.id) {
+      this.end('access-withdrawn', 'Your access has been withdrawn by an administrator.');
+      return;
+    }
+    const lost =
+      grant.channels.some((channel) => !now.grant.channels.includes(channel)) ||
+      grant.subsystems.some((subsystem) => !now.grant.subsystems.includes(subsystem)) ||
+      (grant.recording === 'best-effort' && now.grant.recording === 'strict');
+    if (lost) {
+      this.end('access-narrowed', 'Your access has been changed by an administrator. Please connect again.');
+      return;
+    }
+    this.#endsAt = now.grant.endsAt;
+    this.#watchGrant();
+  }
+
   #watchGrant(): void {
-    const { endsAt } = this.target.grant;
+    clearTimeout(this.#grantTimer);
+    const endsAt = this.#endsAt;
     if (endsAt === undefined) return;
     const left = endsAt - this.#deps.now();
     this.#grantTimer = setTimeout(

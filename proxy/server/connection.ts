@@ -230,7 +230,7 @@ class ClientConnection implements Connection {
                 'asking for targets',
                 this.#deps.grants.targetsOf(signedIn.user.id, new Date(this.#deps.now())),
               ),
-            choose: (target) => this.#startSession(signedIn, target, 'menu'),
+            choose: (target) => this.#startListed(signedIn, target),
             noTarget: NO_TARGET,
             noPty: !signedIn.restrictions.pty,
           });
@@ -338,6 +338,29 @@ class ClientConnection implements Connection {
         kind: 'refused',
         tell: 'The gateway cannot check your access at the moment. Try again later.',
       };
+    }
+  }
+
+  /** What the menu listed may be long ago: whether it is still granted, and on what terms, is asked again. */
+  async #startListed(signedIn: SignedIn, listed: Target): Promise<DeviceSession | string> {
+    const wanted = `${listed.credential.username}@${listed.device.name}`;
+    try {
+      const decision = await within(
+        this.#deps.settings.storeTimeout,
+        'asking for the grant',
+        this.#deps.grants.decide(
+          signedIn.user.id,
+          listed.credential.name,
+          listed.device.name,
+          new Date(this.#deps.now()),
+        ),
+      );
+      if (decision.kind === 'granted') return await this.#startSession(signedIn, decision.target, 'menu');
+      this.#note(signedIn.user.name, wanted, decision.code, decision.detail);
+      return decision.tell;
+    } catch (error) {
+      this.#deps.log.warn({ user: signedIn.user.name, wanted, error: text(error) }, 'grants cannot be asked');
+      return 'The gateway cannot check your access at the moment. Try again later.';
     }
   }
 

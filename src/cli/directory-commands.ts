@@ -441,7 +441,7 @@ const registerGrant = (program: Command): void => {
     );
   grant
     .command('remove <name>')
-    .description('take the grant away; sessions that are open go on until they end')
+    .description('take the grant away; the sessions that live on it end within seconds')
     .option(...CONFIG)
     .action(async (name: string, options: ConfigOption) => {
       await change(options, (trx, context) => removeGrant(trx, context, name));
