@@ -181,6 +181,9 @@ export class Gate {
   #expanded = false;
   #lineUsedKeys = false;
   #suffixSettled = false;
+  /** The line that was let go while its editor has not said that it stopped reading. */
+  #kept: { readonly keys: KeysModel; readonly anchor: Anchor | undefined; readonly text: string } | undefined;
+  #resumed = false;
 
   constructor(start: GateStart) {
     this.#settings = start.settings;
@@ -517,6 +520,7 @@ export class Gate {
 
   #interrupt(token: KeyToken): void {
     this.#mayLeave = true;
+    this.#kept = undefined;
     this.#toDevice(token.bytes, 'user');
     this.#newLine();
     this.#preceding = [];
@@ -534,6 +538,7 @@ export class Gate {
     this.#expanded = false;
     this.#suffixSettled = false;
     this.#lineUsedKeys = false;
+    this.#resumed = false;
   }
 
   #holdsSubstitution(): boolean {
@@ -932,7 +937,18 @@ export class Gate {
     };
   }
 
-  #judge(held: Held, reading: Reading): void {
+  /** fish indents further rows of a buffer on screen only. */
+  #withoutIndent(reading: Reading): Reading {
+    if (this.#dialect !== 'fish' || reading.how !== 'screen' || !reading.text.includes('\n')) return reading;
+    const text = reading.text
+      .split('\n')
+      .map((row, index) => (index === 0 ? row : row.trim()))
+      .join('\n');
+    return { ...reading, text, candidates: [text, ...reading.candidates.filter((other) => other !== text)] };
+  }
+
+  #judge(held: Held, found: Reading): void {
+    const reading = this.#withoutIndent(found);
     const id = this.#nextId++;
     const secret =
       reading.doubts.includes('no-echo') && !this.#screen.modes.editorOn && this.#fact.echo !== true;
@@ -1042,7 +1058,12 @@ export class Gate {
     }
     this.#mayLeave = true;
     this.#prefilled = judged.keyClass === 'submit-and-next';
+    this.#kept =
+      this.#screen.modes.editorOn && judged.keyClass === 'submit' && !this.#freeProgram()
+        ? { keys: this.#keys, anchor: this.#anchor, text }
+        : undefined;
     this.#toDevice(bytes, origin);
+    this.#keys = new KeysModel();
     this.#newLine();
     this.#reader = 'program';
     this.#lastKey = this.#now;
@@ -1052,6 +1073,7 @@ export class Gate {
   // ── after a release ──────────────────────────────────────────────────────────────────────────────────────────
 
   #waiting(phase: Extract<Phase, { kind: 'after' }>): boolean {
+    if (this.#resume(phase)) return true;
     const pasting = this.#queue[0]?.kind === 'paste-start' && this.#tokenizer.pasting;
     const ready = this.#promptReady(phase.since, phase.editorBack);
     const bound = this.#now - phase.since >= PROMPT_BOUND + 2 * this.#roundTrip;
@@ -1064,6 +1086,28 @@ export class Gate {
     if (pasting && !(this.#now - phase.since >= 10_000)) {
       return false;
     }
+    this.#phase = { kind: 'open' };
+    return true;
+  }
+
+  /** The editor took the submit key as a new row of the same buffer: the line goes on. */
+  #resume(phase: Extract<Phase, { kind: 'after' }>): boolean {
+    const kept = this.#kept;
+    if (kept === undefined || phase.editorBack || !this.#screen.modes.editorOn) return false;
+    const silent = this.#now - this.#lastDevice;
+    const waited = this.#now - phase.since;
+    if (waited < Math.max(150, 1.6 * this.#roundTrip + 90) || silent < 30 || this.#lastDevice < phase.since)
+      return false;
+    this.#kept = undefined;
+    this.#keys = kept.keys;
+    this.#keys.insert('\n');
+    this.#anchor = kept.anchor;
+    this.#rowsInEditor = true;
+    this.#lineUsedKeys = true;
+    this.#resumed = true;
+    this.#reader = 'prompt';
+    // The whole buffer is read again at the next submit key.
+    if (this.#preceding[this.#preceding.length - 1] === kept.text) this.#preceding.pop();
     this.#phase = { kind: 'open' };
     return true;
   }
@@ -1094,6 +1138,7 @@ export class Gate {
       return;
     }
     this.#mayLeave = true;
+    this.#kept = undefined;
     this.#toDevice(this.#settings.erase === 'interrupt' ? INTERRUPT : KILL_LINE, 'gate');
     this.#preceding = [];
     this.#keys.reset();
@@ -1270,6 +1315,15 @@ export class Gate {
         else if (phase.kind === 'open') this.#editorReturned();
         return;
       case 'editor-off':
+        this.#kept = undefined;
+        if (this.#resumed && phase.kind === 'open') {
+          // It was only slow: the line that was let go ends now.
+          this.#resumed = false;
+          this.#newLine();
+          this.#reader = 'program';
+          this.#phase = { kind: 'after', since: this.#now, editorBack: false };
+          return;
+        }
         if (this.#observed.length > 0) this.#readObserved();
         if (
           !this.#mayLeave &&
