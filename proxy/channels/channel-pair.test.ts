@@ -7,6 +7,7 @@ import {
   encodeExec,
   encodeExitSignal,
   encodeExitStatus,
+  encodeGlobalRequest,
   encodeWindowChange,
 } from '../transport/messages.ts';
 import type { ChannelPair, PairSession } from './channel-pair.ts';
@@ -324,6 +325,23 @@ describe('a channel pair', () => {
     expect(device.order).toEqual(['session', 'exec', 'stdout']);
   });
 
+  it('ends a client that piles up long requests during a hold, before they cost much', () => {
+    const { client, device, session } = bench();
+    session.held = true;
+    const long = encodeExec(Buffer.alloc(30_000, 0x61));
+    expect(() => {
+      for (let n = 0; n < 100; n += 1) client.requests('env', long);
+    }).toThrow(/while the session is held/);
+    expect(device.order).toEqual(['session']);
+  });
+
+  it('keeps a long request of a started session from waiting for the device', () => {
+    const { client, device } = started();
+    client.requests('signal', Buffer.alloc(30_000, 0x61), true);
+    expect(client.order.at(-1)).toBe('failure');
+    expect(device.order).toEqual(['session', 'exec']);
+  });
+
   it('filters the environment', () => {
     const { client, device } = bench();
     const env = (name: string): Buffer =>
@@ -568,6 +586,24 @@ describe('a channel table', () => {
         },
       ),
     );
+  });
+
+  it('ends a peer that piles up requests which want no answer and get none yet', () => {
+    const peer = new ScriptedPeer();
+    const waiting: (() => void)[] = [];
+    const table = new ChannelTable(peer, {
+      open: () => {},
+      globalRequest: (_type, _data, reply) => waiting.push(() => reply.fail()),
+    });
+    const request = encodeGlobalRequest('tcpip-forward', false, Buffer.alloc(16));
+    for (let round = 0; round < 10; round += 1) {
+      for (let n = 0; n < 100; n += 1) table.receive(request);
+      for (const settle of waiting.splice(0)) settle();
+    }
+    expect(() => {
+      for (let n = 0; n < 1_000; n += 1) table.receive(request);
+    }).toThrow(/too many global requests/);
+    expect(waiting.length).toBeLessThan(200);
   });
 
   it('refuses channels beyond its limit, and pauses a peer that does not take its answers', () => {

@@ -63,6 +63,10 @@ type DeviceMark = Exclude<DeviceEvent, { kind: 'data' }>;
 type Phase = 'setup' | 'starting' | 'open' | 'ended';
 
 const PUMP_PIECE = 64 * 1024;
+/** Of requests that wait for the end of a hold: environment and the longest of commands. */
+const MAX_WAITING_BYTES = 256 * 1024;
+/** None of the requests that are passed on is longer by far; it bounds what waits for a stalled device. Bytes. */
+const LONGEST_PASSED_REQUEST = 512;
 /** How long bytes of a client that has closed its channel may wait for the device to take them. */
 const CLOSED_CLIENT_GRACE_MS = 30_000;
 export const REFUSED_STATUS = 255;
@@ -105,6 +109,7 @@ export class ChannelPair implements Disposable {
   #grace: NodeJS.Timeout | undefined;
   /** What would act on the device while the session is held: requests before the start, and the start itself. */
   #waiting: (() => void)[] = [];
+  #waitingBytes = 0;
 
   constructor(options: PairOptions) {
     this.channel = options.channel;
@@ -280,11 +285,11 @@ export class ChannelPair implements Disposable {
     if (this.#phase === 'setup') {
       const setup = this.#setup;
       if (setup === undefined) reply.settle(false);
-      else if (this.#session.held) this.#wait(() => this.#clientRequest(name, body, reply));
+      else if (this.#session.held) this.#waitWith(name, body, reply);
       else setup(name, body, reply);
       return;
     }
-    if (this.#setup === undefined || !PASSED_REQUESTS.has(name)) {
+    if (this.#setup === undefined || !PASSED_REQUESTS.has(name) || body.length > LONGEST_PASSED_REQUEST) {
       reply.settle(false);
       return;
     }
@@ -420,6 +425,18 @@ export class ChannelPair implements Disposable {
       this.#pumpingDevice = false;
     }
     this.#replenishDevice();
+  }
+
+  /** A request of a client that sets a channel up while the session is held. */
+  #waitWith(name: string, body: Buffer, reply: ReplySlot): void {
+    if (this.#waitingBytes + body.length > MAX_WAITING_BYTES) {
+      throw new PeerViolation('SP_CHANNEL_FLOOD', 'too much is asked for while the session is held');
+    }
+    this.#waitingBytes += body.length;
+    this.#wait(() => {
+      this.#waitingBytes -= body.length;
+      this.#clientRequest(name, body, reply);
+    });
   }
 
   #wait(work: () => void): void {
