@@ -10,9 +10,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { Secret, TOTP } from 'otpauth';
 import { type Config, loadConfig } from '../config/load.ts';
 import { controlSocketPath } from '../gateway/control-server.ts';
-import { type DemoSite, openDemoSite } from '../gateway/demo-site.ts';
-import { runGateway } from '../gateway/gateway.ts';
-import { createLog } from '../gateway/log.ts';
+import type { DemoSite } from '../gateway/demo-site.ts';
 
 interface DemoOptions {
   readonly port: number;
@@ -116,6 +114,12 @@ const demo = async (options: DemoOptions): Promise<number> => {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
     const file = createWriteStream(join(config.data, 'gateway.log'), { flags: 'a', mode: 0o600 });
     file.on('error', () => {});
+    // Loaded here, so that the other commands need not load the whole gateway.
+    const [{ runGateway }, { createLog }, { openDemoSite }] = await Promise.all([
+      import('../gateway/gateway.ts'),
+      import('../gateway/log.ts'),
+      import('../gateway/demo-site.ts'),
+    ]);
     const log = createLog({ level: 'info', pretty: false, sink: file });
     await using site = await openDemoSite(config);
     using _enter = answerEnter(site.users.bob.totp);
