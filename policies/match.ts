@@ -9,6 +9,7 @@ import type { Analysis, OpacityReason, ResolvedCommand } from './analysis/types.
 import {
   type Compiled,
   compileConditions,
+  type Keys,
   type Operation,
   PatternError,
   type Subject,
@@ -242,17 +243,67 @@ class TextIndex {
   }
 }
 
+/** Which rules a line could meet, by command words and by texts. */
+class RuleIndex {
+  private readonly byName = new Map<string, number[]>();
+  private readonly byText = new TextIndex(3);
+  private readonly byShortText = new TextIndex(2);
+  private readonly always: number[] = [];
+  private sorted: readonly string[] | undefined;
+
+  add(keys: Keys, rule: number): void {
+    if (keys === undefined) {
+      this.always.push(rule);
+      return;
+    }
+    for (const key of keys) {
+      if ('name' in key) {
+        const name = key.name.toLowerCase();
+        const list = this.byName.get(name);
+        if (list === undefined) this.byName.set(name, [rule]);
+        else list.push(rule);
+      } else if (key.text.length >= 3) this.byText.add(key.text, rule);
+      else this.byShortText.add(key.text, rule);
+    }
+  }
+
+  /** `shortened`: a name stands for every name it begins. */
+  find(names: readonly string[], shortened: boolean, haystack: string, found: (rule: number) => void): void {
+    for (const rule of this.always) found(rule);
+    for (const name of names) {
+      for (const rule of this.byName.get(name) ?? []) found(rule);
+      if (shortened && name !== '')
+        for (const full of this.namesFrom(name)) for (const rule of this.byName.get(full) ?? []) found(rule);
+    }
+    this.byText.find(haystack, found);
+    this.byShortText.find(haystack, found);
+  }
+
+  private namesFrom(prefix: string): readonly string[] {
+    this.sorted ??= [...this.byName.keys()].sort();
+    let low = 0;
+    let high = this.sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.sorted[middle] ?? '') < prefix) low = middle + 1;
+      else high = middle;
+    }
+    const out: string[] = [];
+    for (let i = low; i < this.sorted.length && this.sorted[i]?.startsWith(prefix) === true; i++)
+      out.push(this.sorted[i] ?? '');
+    return out;
+  }
+}
+
 /** Rules ready to judge. Immutable; make a new one to change it. */
 export class PolicySet {
   /** First 16 hexadecimal digits of the SHA-256 of the rule files' contents. */
   readonly version: string;
   private readonly rules: readonly CompiledRule[];
   private readonly sets: readonly CompiledSet[];
-  private readonly byName = new Map<string, number[]>();
-  private readonly names: readonly string[];
-  private readonly byText = new TextIndex(3);
-  private readonly byShortText = new TextIndex(2);
-  private readonly always: number[] = [];
+  private readonly index = new RuleIndex();
+  /** For grammars with shortened words. */
+  private readonly looseIndex = new RuleIndex();
   private readonly opaqueRules: readonly number[];
   private readonly stamps: Int32Array;
   private stamp = 0;
@@ -264,21 +315,9 @@ export class PolicySet {
     this.stamps = new Int32Array(rules.length);
     rules.forEach((rule, i) => {
       if (!rule.conditions) return;
-      const keys = rule.compiled.keys;
-      if (keys === undefined) {
-        this.always.push(i);
-        return;
-      }
-      for (const key of keys) {
-        if ('name' in key) {
-          const list = this.byName.get(key.name.toLowerCase()) ?? [];
-          list.push(i);
-          this.byName.set(key.name.toLowerCase(), list);
-        } else if (key.text.length >= 3) this.byText.add(key.text, i);
-        else this.byShortText.add(key.text, i);
-      }
+      this.index.add(rule.compiled.keys, i);
+      this.looseIndex.add(rule.compiled.looseKeys, i);
     });
-    this.names = [...this.byName.keys()].sort();
     this.opaqueRules = rules.flatMap((r, i) => (r.opaque === undefined ? [] : [i]));
   }
 
@@ -385,11 +424,9 @@ export class PolicySet {
       if (rule.allow && rule.action === 'log') found.push(allowMatch(rule));
       else found.push(this.matchOf(rule, undefined, describeOperation(operation), rule.action, counters));
     };
-    for (const i of this.always) tryRule(i);
     const text =
       operation.channel === 'forward' ? '' : `${operation.path}\n${operation.target ?? ''}`.toLowerCase();
-    this.byText.find(text, tryRule);
-    this.byShortText.find(text, tryRule);
+    this.index.find([], false, text, tryRule);
     const miss: RuleMatch[] = [];
     this.sets.forEach((set, s) => {
       if (set.source.mode !== 'allowlist' || !set.scope.applies(context, undefined, true)) return;
@@ -517,17 +554,13 @@ export class PolicySet {
         if (!rule.allow) return;
       }
     };
-    for (const i of this.always) tryRule(i);
+    const names = new Set<string>();
     for (const command of analysis.commands) {
-      const name = command.name.toLowerCase();
-      for (const i of this.byName.get(name) ?? []) tryRule(i);
-      for (const fed of command.fedBy) for (const i of this.byName.get(fed.toLowerCase()) ?? []) tryRule(i);
-      if (command.grammar === 'network-cli' && name !== '')
-        for (const n of this.namesFrom(name)) for (const i of this.byName.get(n) ?? []) tryRule(i);
+      names.add(command.name.toLowerCase());
+      for (const fed of command.fedBy) names.add(fed.toLowerCase());
     }
-    const haystack = haystackOf(analysis);
-    this.byText.find(haystack, tryRule);
-    this.byShortText.find(haystack, tryRule);
+    const loose = analysis.grammar === 'network-cli';
+    (loose ? this.looseIndex : this.index).find([...names], loose, haystackOf(analysis), tryRule);
     if (analysis.opaque.length > 0 || analysis.truncated) {
       const matched = new Set(out.map((m) => m.rule));
       for (const i of this.opaqueRules) {
@@ -542,21 +575,6 @@ export class PolicySet {
         if (why !== undefined) out.push(this.matchOf(rule, undefined, why, rule.opaque.action, counters));
       }
     }
-    return out;
-  }
-
-  /** Names of which `prefix` is a proper beginning. */
-  private namesFrom(prefix: string): readonly string[] {
-    let low = 0;
-    let high = this.names.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.names[middle] ?? '') < prefix) low = middle + 1;
-      else high = middle;
-    }
-    const out: string[] = [];
-    for (let i = low; i < this.names.length && this.names[i]?.startsWith(prefix) === true; i++)
-      out.push(this.names[i] ?? '');
     return out;
   }
 

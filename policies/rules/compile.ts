@@ -42,6 +42,8 @@ export type Keys = readonly ({ readonly name: string } | { readonly text: string
 export interface Compiled {
   test(subject: Subject): Verdict;
   readonly keys: Keys;
+  /** The same for grammars in which words may be shortened: only what holds there too. */
+  readonly looseKeys: Keys;
 }
 
 export class PatternError extends Error {
@@ -115,13 +117,18 @@ const textKeys = (texts: readonly string[] | undefined): Keys => texts?.map((tex
 export function compileConditions(conditions: Conditions & { readonly when?: When | undefined }): Compiled {
   const tests: Test[] = [];
   const keys: Keys[] = [];
+  const looseKeys: Keys[] = [];
+  const found = (strict: Keys, loose: Keys = strict): void => {
+    keys.push(strict);
+    looseKeys.push(loose);
+  };
   const withOptions = conditions.flags !== undefined || conditions.operand !== undefined;
   if (conditions.match !== undefined) {
     const all = conditions.match.map((m, i) => attempt(['match', i], () => compileMatch(m, withOptions)));
     const either = or(all.map((c) => c.test));
-    const names = namesOf(unionKeys(all.map((c) => c.keys)));
+    const names = namesOf(unionKeys(all.map((c) => c.looseKeys)));
     tests.push(names === undefined ? either : (s) => (nameExcluded(names, s) ? 'no' : either(s)));
-    keys.push(unionKeys(all.map((c) => c.keys)));
+    found(unionKeys(all.map((c) => c.keys)), unionKeys(all.map((c) => c.looseKeys)));
   }
   if (conditions.flags !== undefined) tests.push(and(conditions.flags.map(flagTest)));
   if (conditions.without !== undefined) {
@@ -132,18 +139,18 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
     const all = conditions.operand.map((o, i) => attempt(['operand', i], () => operandGlobs(o)));
     tests.push(operandTest(all.flat()));
     const texts = all.flat().map((g) => g.required);
-    keys.push(texts.length > 0 && texts.every((t) => t.length >= 2) ? textKeys(texts) : undefined);
+    found(texts.length > 0 && texts.every((t) => t.length >= 2) ? textKeys(texts) : undefined);
   }
   if (conditions.regex !== undefined) {
     const all = conditions.regex.map((r, i) => attempt(['regex', i], () => compileRegex(r)));
     tests.push((s) => (all.some((r) => regexHolds(r, s)) ? 'yes' : 'no'));
-    keys.push(unionKeys(conditions.regex.map((r) => textKeys(requiredTexts(r)))));
+    found(unionKeys(conditions.regex.map((r) => textKeys(requiredTexts(r)))));
   }
   if (conditions.path !== undefined) {
     const globs = conditions.path.map((p, i) => attempt(['path', i], () => pathGlob(p)));
     const wanted = conditions.access;
     tests.push((s) => pathTest(s, (path) => globs.some((g) => g.test(path)), wanted));
-    keys.push(unionKeys(globs.map((g) => textKeys(g.required))));
+    found(unionKeys(globs.map((g) => textKeys(g.required))));
   }
   if (conditions.forward !== undefined) {
     const all = conditions.forward.map((f, i) => attempt(['forward', i], () => forwardPattern(f)));
@@ -152,7 +159,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
       const { address, port } = s.operation;
       return all.some((f) => f(address, port)) ? 'yes' : 'no';
     });
-    keys.push(undefined);
+    found(undefined);
   }
   if (conditions.fedBy !== undefined) {
     const globs = conditions.fedBy.map((g, i) => attempt(['fedBy', i], () => wordGlob(g)));
@@ -160,7 +167,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
       s.kind === 'command' && s.command.fedBy.some((name) => globs.some((g) => g.test(name))) ? 'yes' : 'no',
     );
     const names = conditions.fedBy.map((g) => literalTexts(g));
-    keys.push(
+    found(
       names.every((n) => n !== undefined)
         ? names
             .flat()
@@ -176,7 +183,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
         ? 'yes'
         : 'no',
     );
-    keys.push(
+    found(
       unionKeys(
         conditions.assigns.map((g) =>
           globKeys(g.split('=')[0] ?? '')?.map((k) => ({
@@ -197,7 +204,7 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
     tests.push((s) =>
       s.kind === 'command' && globs.some((g) => g.test(s.command.program ?? '')) ? 'yes' : 'no',
     );
-    keys.push(unionKeys(globs.map((g) => textKeys(g.required))));
+    found(unionKeys(globs.map((g) => textKeys(g.required))));
   }
   if (conditions.alone === true)
     tests.push((s) =>
@@ -208,10 +215,10 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
     // A negation holds of a bare text for no good reason: with one, only commands count.
     const negated = hasNegation(conditions.when);
     tests.push((s) => (s.kind === 'typed' && negated ? 'no' : compiled.test(s)));
-    keys.push(compiled.keys);
+    found(compiled.keys, compiled.looseKeys);
   }
-  if (tests.length === 0) return { test: () => 'no', keys: [] };
-  return { test: and(tests), keys: bestKeys(keys) };
+  if (tests.length === 0) return { test: () => 'no', keys: [], looseKeys: [] };
+  return { test: and(tests), keys: bestKeys(keys), looseKeys: bestKeys(looseKeys) };
 }
 
 function hasNegation(when: When): boolean {
@@ -223,15 +230,23 @@ function hasNegation(when: When): boolean {
 function compileWhen(when: When, path: readonly (string | number)[]): Compiled {
   if ('all' in when) {
     const all = when.all.map((w, i) => compileWhen(w, [...path, 'all', i]));
-    return { test: and(all.map((c) => c.test)), keys: bestKeys(all.map((c) => c.keys)) };
+    return {
+      test: and(all.map((c) => c.test)),
+      keys: bestKeys(all.map((c) => c.keys)),
+      looseKeys: bestKeys(all.map((c) => c.looseKeys)),
+    };
   }
   if ('any' in when) {
     const all = when.any.map((w, i) => compileWhen(w, [...path, 'any', i]));
-    return { test: or(all.map((c) => c.test)), keys: unionKeys(all.map((c) => c.keys)) };
+    return {
+      test: or(all.map((c) => c.test)),
+      keys: unionKeys(all.map((c) => c.keys)),
+      looseKeys: unionKeys(all.map((c) => c.looseKeys)),
+    };
   }
   if ('not' in when) {
     const inner = compileWhen(when.not, [...path, 'not']);
-    return { test: (s) => (inner.test(s) === 'yes' ? 'no' : 'yes'), keys: undefined };
+    return { test: (s) => (inner.test(s) === 'yes' ? 'no' : 'yes'), keys: undefined, looseKeys: undefined };
   }
   if ('field' in when) return compileComparison(when, path);
   try {
@@ -293,20 +308,17 @@ function compileMatch(pattern: string, withOptions: boolean): Compiled {
     }
     return 'no';
   };
-  const found = head === undefined ? undefined : globKeys(head.source);
-  if (found !== undefined) {
-    return {
-      test,
-      keys: found.map((k) =>
-        'literal' in k ? { name: (k.literal.split('/').pop() ?? '').toLowerCase() } : { text: k.contains },
-      ),
-    };
-  }
   const texts = globs
-    .map((g) => (g === undefined || g.literal === undefined ? (g?.required ?? '') : g.required))
-    .filter((t) => t.length >= 3);
-  const longest = texts.reduce((a, b) => (b.length > a.length ? b : a), '');
-  return { test, keys: longest === '' ? undefined : [{ text: longest }] };
+    .map((g, i) => (g === undefined || i === 0 ? '' : g.required))
+    .filter((t) => t.length >= 5)
+    .sort((a, b) => b.length - a.length);
+  const heads = head === undefined ? undefined : globKeys(head.source);
+  const byHead: Keys = heads?.map((k) =>
+    'literal' in k ? { name: (k.literal.split('/').pop() ?? '').toLowerCase() } : { text: k.contains },
+  );
+  // A long text among the other words tells rules on one command apart; shortened words would not hold it.
+  const byText = texts[0] === undefined ? undefined : [{ text: texts[0] }];
+  return { test, keys: byText ?? byHead, looseKeys: byHead };
 }
 
 function matchWords(
@@ -591,7 +603,7 @@ function compileComparison(c: Comparison, path: readonly (string | number)[]): C
     if (ends?.every((t) => (c.field === 'name' ? endsWith === undefined : /\/[^/]+$/.test(t))) === true)
       keys = ends.map((t) => ({ name: t.slice(t.lastIndexOf('/') + 1) }));
   }
-  return { test, keys };
+  return { test, keys, looseKeys: keys };
 }
 
 function fieldOf(field: Comparison['field'], s: Subject): string | undefined {
