@@ -41,7 +41,7 @@ const ESCAPE_WAIT = 50;
 const MAXIMUM_PRECEDING = 200;
 
 /** A window wide enough for any line that is worth reading. */
-const WIDE = 1_000;
+const WIDE = 900;
 
 const BELL = Buffer.from('\x07');
 const INTERRUPT = Buffer.from('\x03');
@@ -709,6 +709,7 @@ export class Gate {
     const bound = this.#now - phase.from >= SETTLE_BOUND + 2 * this.#roundTrip;
     if (
       state.kind === 'known' &&
+      this.#echoCanBeTold() &&
       line.doubts.every((doubt) => doubt === 'gap' || doubt === 'caret' || doubt === 'rows')
     ) {
       const index = state.texts.findIndex((text) => shows(line.text, text));
@@ -728,6 +729,18 @@ export class Gate {
     if (!bound && patient && this.#stillComing(state, line)) return false;
     this.#settled(phase.held, line, bound && this.#now - this.#lastDevice < 20 ? ['unsettled'] : []);
     return true;
+  }
+
+  /** Whether a screen that shows the keys' text can only be showing the end of what was typed. */
+  #echoCanBeTold(): boolean {
+    switch (this.#keys.edits) {
+      case 'typing':
+        return true;
+      case 'erasing':
+        return this.#lastDevice >= this.#lastKey + 0.8 * this.#roundTrip;
+      case 'editing':
+        return this.#isQuiet(this.#lastKey, false);
+    }
   }
 
   #stillComing(state: KeysState, line: LineOnScreen): boolean {
@@ -864,7 +877,8 @@ export class Gate {
 
   #startRedraw(held: Held, passive: LineOnScreen, way: 'rows' | 'columns'): void {
     const columns = way === 'columns' ? WIDE : this.#columns;
-    const fresh = new LazyScreen(columns, this.#rows, 50);
+    // Some editors fill the last column as well: the drawing needs room behind it.
+    const fresh = new LazyScreen(way === 'columns' ? WIDE + 50 : columns, this.#rows, 50);
     const { row, column } = this.#screen.cursor;
     fresh.write(Buffer.from(`\x1b[${row - this.#screen.top + 1};${column + 1}H`));
     const rows = way === 'rows' ? this.#rows + 1 : this.#rows;
@@ -1281,11 +1295,13 @@ export class Gate {
     while (this.#observed.length > 0) {
       const feed = data.indexOf(0x0a);
       if (feed === -1) break;
-      this.#write(data.subarray(0, feed));
-      data = data.subarray(feed);
+      // The carriage returns before it would take the cursor out of the line.
+      let end = feed;
+      while (end > 0 && data[end - 1] === 0x0d) end -= 1;
+      this.#write(data.subarray(0, end));
       if (this.#observed.length > 0) this.#readObserved();
-      this.#write(data.subarray(0, 1));
-      data = data.subarray(1);
+      this.#write(data.subarray(end, feed + 1));
+      data = data.subarray(feed + 1);
     }
     this.#write(data);
   }

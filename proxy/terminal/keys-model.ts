@@ -47,6 +47,12 @@ function characters(text: string): string[] {
 const isWordCharacter = (character: string | undefined): boolean =>
   character !== undefined && /[\p{L}\p{N}]/u.test(character);
 
+/**
+ * What has been done to the line so far. While it is only typed, every state is new, so a screen that shows the last
+ * one shows all of it. After other edits an earlier state may look like the last one while echo is still under way.
+ */
+export type EditKind = 'typing' | 'erasing' | 'editing';
+
 export class KeysModel {
   #lines: Line[] = [];
   #unknown: UnknownBecause | undefined;
@@ -54,6 +60,7 @@ export class KeysModel {
   #quoteNext = false;
   #length = 0;
   #touched = false;
+  #edits: EditKind = 'typing';
 
   constructor() {
     this.reset();
@@ -66,6 +73,11 @@ export class KeysModel {
     this.#quoteNext = false;
     this.#length = 0;
     this.#touched = false;
+    this.#edits = 'typing';
+  }
+
+  get edits(): EditKind {
+    return this.#edits;
   }
 
   /** A key other than mouse, focus and reports came since the last reset. */
@@ -181,6 +193,8 @@ export class KeysModel {
 
   /** Applies an edit to every editor's line; `false` means that this editor does something we do not model. */
   #edit(edit: (line: Line) => boolean, because: UnknownBecause = 'key'): void {
+    if (edit !== backspace) this.#edits = 'editing';
+    else if (this.#edits === 'typing') this.#edits = 'erasing';
     if (this.#unknown !== undefined) {
       this.#tail = undefined;
       return;

@@ -1,0 +1,71 @@
+// A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, and notes what
+// it ran. It stands for the device, a part that is not ours. Only tests use it.
+export interface EditorHabits {
+  /** Announces itself by bracketed paste, as readline, zsh and fish do. */
+  readonly announces: boolean;
+  /** ^C brings a clean prompt. A user can break that. */
+  readonly interruptible: boolean;
+  readonly echo: boolean;
+}
+
+export class TinyEditor {
+  readonly ran: string[] = [];
+  /** Everything that reached the editor. */
+  received = Buffer.alloc(0);
+  #habits: EditorHabits;
+  #buffer = '';
+  #pasting = false;
+  #history: string[] = [];
+
+  constructor(habits: Partial<EditorHabits> = {}) {
+    this.#habits = { announces: true, interruptible: true, echo: true, ...habits };
+  }
+
+  prompt(): string {
+    return this.#habits.announces ? '\x1b[?2004halice@dev$ ' : 'alice@dev$ ';
+  }
+
+  /** Takes input, answers output. */
+  take(bytes: Buffer): string {
+    this.received = Buffer.concat([this.received, bytes]);
+    let out = '';
+    const leave = this.#habits.announces ? '\x1b[?2004l' : '';
+    for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1b.|[\s\S]/gu)) {
+      const key = match[0];
+      if (key === '\x1b[200~') this.#pasting = true;
+      else if (key === '\x1b[201~') this.#pasting = false;
+      else if (this.#pasting && /[\r\n]/.test(key)) {
+        this.#buffer += '\n';
+        out += '\r\n';
+      } else if (key === '\r' || key === '\n' || key === '\x0f') {
+        if (this.#buffer !== '') {
+          this.ran.push(this.#buffer);
+          this.#history.push(this.#buffer);
+        }
+        this.#buffer = '';
+        out += `\r\n${leave}${this.prompt()}`;
+      } else if (key === '\x03') {
+        if (!this.#habits.interruptible) continue;
+        this.#buffer = '';
+        out += `^C\r\n${leave}${this.prompt()}`;
+      } else if (key === '\x7f') {
+        if (this.#buffer === '') continue;
+        this.#buffer = this.#buffer.slice(0, -1);
+        out += '\b \b';
+      } else if (key === '\x1b[A') {
+        const last = this.#history[this.#history.length - 1] ?? '';
+        out += `${'\b'.repeat(this.#buffer.length)}\x1b[K${last}`;
+        this.#buffer = last;
+      } else if (key >= ' ' && !key.startsWith('\x1b')) {
+        this.#buffer += key;
+        if (this.#habits.echo) out += key;
+      }
+    }
+    return out;
+  }
+
+  /** What a window change makes it draw. */
+  redraw(): string {
+    return this.#habits.announces ? `\r\x1b[Kalice@dev$ ${this.#buffer}` : '';
+  }
+}
