@@ -7,6 +7,7 @@ import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
 import { registerDirectory } from './directory-commands.ts';
 import { EXIT, verdictOf } from './exit.ts';
+import { registerPolicy } from './policy.ts';
 import { registerRecording } from './recording.ts';
 import { registerServe } from './serve.ts';
 import { registerSession } from './session.ts';
@@ -40,6 +41,7 @@ const build = (): Command => {
   registerDirectory(program);
   registerSession(program);
   registerCommand(program);
+  registerPolicy(program);
   registerRecording(program);
   registerVault(program);
   registerConfig(program);
