@@ -2,7 +2,13 @@ import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { Admission } from './admission.ts';
-import { type AcceptedConnection, ListenError, Listener, type ListenerRefusal } from './listener.ts';
+import {
+  type AcceptedConnection,
+  allowReading,
+  ListenError,
+  Listener,
+  type ListenerRefusal,
+} from './listener.ts';
 
 const endings: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -89,9 +95,26 @@ test('a listed peer speaks for its client, and nothing that the client said is l
   expect(connection).toMatchObject({ sourceAddress: '203.0.113.9', sourcePort: 54321 });
   socket.write('more');
   let heard = connection.begun.toString();
-  connection.socket.resume();
+  allowReading(connection.socket).resume();
   while (!heard.endsWith('more')) heard += String((await once(connection.socket, 'data'))[0]);
   expect(heard).toBe('SSH-2.0-x\r\nmore');
+});
+
+test('after its header a connection is not read here any more: its bytes belong to whoever it is handed to', async () => {
+  const { dial, accepted } = await scene({ from: ['127.0.0.0/8'] });
+  const header = 'PROXY TCP4 203.0.113.9 192.0.2.1 54321 2222\r\n';
+  const socket = dial(header);
+  const connection = await accepted();
+  await new Promise<void>((resolve) => socket.write('SSH-2.0-x\r\n', () => resolve()));
+  // Others are accepted meanwhile, so the bytes have had the time to come.
+  for (let count = 0; count < 3; count++) {
+    dial(header);
+    await accepted();
+  }
+  expect(connection.begun).toHaveLength(0);
+  expect(connection.socket.readableLength).toBe(0);
+  allowReading(connection.socket).resume();
+  expect(String((await once(connection.socket, 'data'))[0])).toBe('SSH-2.0-x\r\n');
 });
 
 test('a listed peer must send a header', async () => {

@@ -14,7 +14,7 @@ export interface ListenAddress {
 }
 
 export interface AcceptedConnection {
-  /** Paused; nothing of the client's has been read from it but `begun`. */
+  /** Paused; nothing of the client's has been read from it but `begun`. In this process, allowReading comes first. */
   readonly socket: Socket;
   /** The client's bytes that came in one segment with a PROXY header; else empty. */
   readonly begun: Buffer;
@@ -163,7 +163,7 @@ export class Listener implements Disposable {
       socket.removeListener('data', onData);
       socket.removeListener('end', onEnd);
       socket.removeListener('close', settle);
-      socket.pause();
+      stopReading(socket);
       this.#waiting.delete(socket);
     };
     const onEnd = (): void => {
@@ -213,6 +213,28 @@ export class Listener implements Disposable {
     socket.resume();
   }
 }
+
+/**
+ * pause() alone lets the stream go on filling its buffer, and what is in the buffer of this process is lost to the one
+ * that the socket is handed to. So the handle is stopped, and the stream kept from starting it again.
+ */
+const stopReading = (socket: Socket): void => {
+  socket.pause();
+  socket._read = () => {};
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return;
+  // Node has no public way to say so.
+  const readStop: unknown = Reflect.get(handle, 'readStop');
+  if (typeof readStop === 'function') Reflect.apply(readStop, handle, []);
+  Reflect.set(handle, 'reading', false);
+};
+
+/** For whoever serves an accepted connection in the process that accepted it: lets the socket be read again. */
+export const allowReading = (socket: Socket): Socket => {
+  // The stream believes that it is reading, where stopReading kept it from it; then it would never ask again.
+  if (Reflect.deleteProperty(socket, '_read') && socket.readableLength === 0) socket._read(0);
+  return socket;
+};
 
 interface Endpoint {
   readonly address: string;

@@ -1,7 +1,7 @@
 // Puts one worker's parts together: store, directory, recordings, login, transport. The one place that knows them all;
 // it decides nothing itself beyond which part serves which interface.
 import { readFileSync } from 'node:fs';
-import { openGates } from '../../proxy/channels/gate-port.ts';
+import { createAuditGates } from '../../proxy/audit/gates.ts';
 import { readAuthorities } from '../../proxy/login/key-offer.ts';
 import { DEFAULT_LOCKOUT } from '../../proxy/login/lockout.ts';
 import {
@@ -22,13 +22,19 @@ import type { SessionRegister } from '../../proxy/server/ports.ts';
 import { SERVER_ALGORITHMS, SUPPORTED_ALGORITHMS } from '../../proxy/transport/algorithms.ts';
 import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
 import type { ServerTransportOptions } from '../../proxy/transport/transport.ts';
+import { createApprovals } from '../audit/approvals.ts';
+import { createCommandLog } from '../audit/command-log.ts';
+import { createIdentification } from '../audit/identification.ts';
+import { LivePolicies } from '../audit/policies.ts';
+import { createUserLock, USER_DISABLED } from '../audit/user-lock.ts';
 import type { Config } from '../config/load.ts';
 import { openDirectory } from '../directory/directory.ts';
+import { openVault } from '../directory/vault.ts';
 import { openStore } from '../store/store.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
 import { recordingsFrom } from './recordings.ts';
-import { hostKeyFolder, workerName } from './state.ts';
+import { hostKeyFolder, policySource, workerName } from './state.ts';
 import type { Composition, ConnectionHooks } from './worker.ts';
 
 export interface CompositionContext {
@@ -135,6 +141,29 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     warn: (fields: object, message: string) => log.warn(eventName(message), { ...fields }),
   };
 
+  const policies = await LivePolicies.open(policySource(config), log);
+  const gates = createAuditGates({
+    policies,
+    log: createCommandLog(store),
+    approvals: createApprovals(store),
+    identification: createIdentification({
+      directory: directory.login,
+      failures: directory.failures,
+      passwords,
+      turns,
+      lockout: DEFAULT_LOCKOUT,
+      now: Date.now,
+    }),
+    userLock: createUserLock(store, await openVault(config.masterKey)),
+    events: dataPlaneLog,
+    now: Date.now,
+    clock: () => performance.now(),
+  });
+  store.listen(USER_DISABLED, (message) => {
+    if (message.kind === 'message')
+      gates.endSessionsOf(message.payload, 'user-disabled', 'Your access has been withdrawn.');
+  });
+
   const depsFor = (orders: ConnectionDeps['orders'], hooks: ConnectionHooks): ConnectionDeps => ({
     transport: { ...live.transport, hostKeys },
     login: {
@@ -154,7 +183,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     register: telling(directory.register, hooks, log),
     recordings,
     orders,
-    gates: openGates,
+    gates,
     log: dataPlaneLog,
     settings: live.connection,
     now: Date.now,
@@ -176,12 +205,16 @@ export const compose = async (config: Config, context: CompositionContext): Prom
       try {
         live = liveOf(next);
         log.setLevel(next.log.level);
+        void policies.reload(policySource(next));
       } catch (error) {
         log.error('config.rejected', { error });
       }
     },
     hear: (topic, payload) => notices.hear(topic, payload),
-    close: () => store.close(),
+    close: () => {
+      policies[Symbol.dispose]();
+      return store.close();
+    },
   };
 };
 

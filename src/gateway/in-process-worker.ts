@@ -1,6 +1,7 @@
 // A worker that lives in the supervisor's process: for a machine with one core to spare, and for tests. What takes it
 // down takes the gateway down, so there is nothing to restart.
 
+import { allowReading } from '../../proxy/server/listener.ts';
 import { nativeCryptoLoaded } from '../../proxy/transport/transport.ts';
 import type { Config } from '../config/load.ts';
 import { compose } from './composition.ts';
@@ -41,7 +42,7 @@ export const inProcessWorkers =
       send: (message, socket, sent) => {
         started.then(
           (worker) => {
-            deliver(worker, message, socket);
+            deliver(worker, message, socket === undefined ? undefined : allowReading(socket));
             sent?.(null);
           },
           (error: unknown) => sent?.(error instanceof Error ? error : new Error(String(error))),

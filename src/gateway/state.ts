@@ -2,6 +2,7 @@
 // a first start, closes in the register what a crash left open, and passes orders on to other gateways.
 
 import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
+import { loadPolicySource, type PolicySource } from '../audit/policies.ts';
 import type { Config } from '../config/load.ts';
 import { endAbandonedSessions, gatewaysWithOpenSessions, SESSION_ORDERS } from '../directory/sessions.ts';
 import { openVault } from '../directory/vault.ts';
@@ -23,6 +24,13 @@ export interface GatewayState extends AsyncDisposable {
 
 export const hostKeyFolder = (config: Pick<Config, 'data'>): string => `${config.data}/host-keys`;
 
+/** Where the rules are. A worker that starts while they are broken takes the last good ones. */
+export const policySource = (config: Pick<Config, 'data' | 'policies' | 'policyPacks'>): PolicySource => ({
+  folder: config.policies,
+  packs: config.policyPacks,
+  lastGood: `${config.data}/policies.last-good.json`,
+});
+
 /** What a worker calls itself in the register. */
 export const workerName = (gateway: string, pid: number): string => `${gateway}/${pid}`;
 
@@ -33,6 +41,8 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
   try {
     await openVault(config.masterKey);
     await loadHostKeys(hostKeyFolder(config));
+    // A gateway does not start with rules that can't be used.
+    await loadPolicySource(policySource(config));
   } catch (error) {
     await store.close();
     throw error;

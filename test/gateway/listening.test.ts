@@ -98,7 +98,7 @@ describe.skipIf(!haveSshd)('with narrow limits', () => {
     // One after the other: more than may be signing in, as many as may be there.
     for (let n = 0; n < 5; n += 1) {
       const terminal = sessions.use(site.alice.terminal());
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
     }
     expect(await gatewayHealth(place(site))).toMatchObject({
       connections: 5,
@@ -140,7 +140,7 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
       gateway: { ssh: { limits: { ...wide, loginGraceSeconds: 15, handshakeSeconds: 10 } } },
     });
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     let open = 0;
     const starts = ['', 'SSH-2.0-', 'SSH-2.0-half\r\n'];
     const begun = performance.now();

@@ -54,9 +54,9 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
 
   it('spreads connections over its workers', async () => {
     using one = site.alice.terminal();
-    await one.until('device> ');
+    await one.until('device$ ');
     using other = site.alice.terminal();
-    await other.until('device> ');
+    await other.until('device$ ');
     const { workers } = await gatewayHealth(place(site));
     expect(workers.map((worker) => worker.connections)).toEqual([1, 1]);
   });
@@ -66,7 +66,7 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
     const started = async (): Promise<{ id: string; terminal: ReturnType<typeof site.alice.terminal> }> => {
       const before = new Set((await liveSessions(place(site))).map((session) => session.id));
       const terminal = site.alice.terminal();
-      await terminal.until('device> ');
+      await terminal.until('device$ ');
       const session = (await liveSessions(place(site))).find(({ id }) => !before.has(id));
       if (session === undefined) throw new Error('the session is not live');
       return { id: session.id, terminal };
@@ -104,7 +104,7 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
 
   it('ends a session that an administrator ends, and tells its user', async () => {
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     const session = await eventually('the session', async () =>
       (await liveSessions(place(site))).find(({ user }) => user === 'alice'),
     );
@@ -122,7 +122,7 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
 
   it('holds and releases what a user types', async () => {
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     const [session] = await liveSessions(place(site));
     if (session === undefined) throw new Error('no session is live');
     expect(await sendOrder(place(site), session.id, { kind: 'hold' })).toBe(true);
@@ -143,7 +143,7 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
     writeFileSync(file, before.replace('ssh:', 'ssh:\n  rekeyBytes: 1MiB\n  limits: {connections: 1}'));
     expect(await reloadGateway(place(site))).toEqual(['ssh.rekeyBytes']);
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     expect((await site.alice.ssh(['true'])).code).toBe(255);
     await logged(site.gateway, 'connection.refused');
     writeFileSync(file, before);
@@ -162,7 +162,7 @@ describe.skipIf(!haveSshd)('a gateway that is told to end', () => {
 
   it('tells its users, takes nobody new, waits for the sessions, and ends by itself', async () => {
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     await drainGateway(place(site));
     await terminal.until('going down for maintenance');
     expect((await site.alice.ssh(['true'])).code).toBe(255);
@@ -188,7 +188,7 @@ describe.skipIf(!haveSshd)('a gateway whose users do not leave', () => {
   it('ends their sessions at the end of the time, and says why', async () => {
     await using site = await openSite({ gateway: { config: { drainSeconds: 1 }, ssh: { workers: 1 } } });
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     process.kill(site.gateway.pid, 'SIGTERM');
     await terminal.until('going down for maintenance');
     await terminal.until('the session ends here');
@@ -200,7 +200,7 @@ describe.skipIf(!haveSshd)('a gateway whose users do not leave', () => {
   it('ends at once when it is told twice', async () => {
     await using site = await openSite({ gateway: { config: { drainSeconds: 600 }, ssh: { workers: 1 } } });
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     process.kill(site.gateway.pid, 'SIGTERM');
     await logged(site.gateway, 'gateway.draining');
     process.kill(site.gateway.pid, 'SIGTERM');
@@ -211,7 +211,7 @@ describe.skipIf(!haveSshd)('a gateway whose users do not leave', () => {
   it('leaves nothing open in the register when it is killed, once it runs again', async () => {
     await using site = await openSite({ gateway: { ssh: { workers: 1 } } });
     using terminal = site.alice.terminal();
-    await terminal.until('device> ');
+    await terminal.until('device$ ');
     for (const pid of site.gateway.processes().reverse()) process.kill(pid, 'SIGKILL');
     await terminal.ended();
     const again = site.scratch.start(
