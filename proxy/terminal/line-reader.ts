@@ -60,7 +60,12 @@ function joins(row: Row, next: Row | undefined): boolean {
 
 function findAnchor(view: ScreenView, anchor: Anchor, prompts: readonly string[]): Anchor | undefined {
   const cursor = view.cursor;
-  const lowest = Math.max(0, cursor.row - MAXIMUM_ROWS);
+  let lowest = Math.max(0, cursor.row - MAXIMUM_ROWS);
+  if (anchor.prompt.trim() === '') {
+    // A program reads here without a prompt: one above is that of the command that started it.
+    if (anchor.row > cursor.row) return undefined;
+    lowest = Math.max(lowest, anchor.row);
+  }
   const wanted = [anchor.prompt, ...prompts].filter((prompt) => prompt.trim() !== '');
   for (let row = cursor.row; row >= lowest; row--) {
     const found = view.row(row);
@@ -180,7 +185,7 @@ export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions)
   if (search !== undefined) return { ...search, anchor };
   let found = findAnchor(view, anchor, options.prompts);
   if (found === undefined) {
-    if (anchor.prompt.trim() !== '') doubts.add('prompt-lost');
+    if (anchor.prompt.trim() !== '' || anchor.row > cursor.row) doubts.add('prompt-lost');
     found = anchor;
   }
   if (!found.verified) doubts.add('prompt-unverified');

@@ -1,22 +1,14 @@
 // Measures how exactly commands are read: plays scripted and generated interactions in real shells through the gate
 // and compares with the shells' own records. `--help` lists the options. The last line of output is JSON.
 import { parseArgs } from 'node:util';
-import { ENFORCE, type GateSettings } from '../../proxy/gate/gate-types.ts';
+import { ENFORCE } from '../../proxy/gate/gate-types.ts';
 import { type Counts, compareReadings, type Difference, NOTHING, normal, unapproved } from './compare.ts';
 import { generate } from './generator.ts';
 import { play } from './interaction.ts';
+import { BY_SCREEN } from './measured.ts';
 import { Random } from './random.ts';
 import { readScenarios, type Scenario } from './scenario.ts';
 import { SHELLS, type ShellKind } from './shells.ts';
-
-export const BY_SCREEN: GateSettings = {
-  mode: 'enforce',
-  probes: true,
-  replay: 'never',
-  uncertain: 'allow',
-  gateKeys: false,
-  erase: 'interrupt',
-};
 
 const { values } = parseArgs({
   options: {
