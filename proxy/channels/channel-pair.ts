@@ -54,6 +54,8 @@ export interface StartOptions {
   /** Sends to the device what starts the channel there, if anything does. */
   readonly launch: (verdict: { kind: 'pass' } | { kind: 'replace'; command: Buffer }) => void;
   readonly refused: (verdict: Extract<StartVerdict, { kind: 'refuse' }>) => void;
+  /** Answers the request that started the channel, where the device's answer is still to come when the channel ends. */
+  readonly answered?: () => void;
 }
 
 type ClientMark = Exclude<ClientEvent, { kind: 'data' }>;
@@ -104,6 +106,7 @@ export class ChannelPair implements Disposable {
   #onTerminal = false;
   #interactive = false;
   #described = false;
+  #answered: (() => void) | undefined;
   #pumpingClient = false;
   #pumpingDevice = false;
   #grace: NodeJS.Timeout | undefined;
@@ -163,6 +166,7 @@ export class ChannelPair implements Disposable {
     this.#onTerminal = options.description.terminal !== undefined;
     this.#interactive = this.#onTerminal && options.start.kind === 'shell';
     this.#described = true;
+    this.#answered = options.answered;
     this.#session.recorder.channelStarted(this.channel, options.description);
     this.#session.pairStarted(this, options.description);
     let verdict: StartVerdict | Promise<StartVerdict>;
@@ -225,6 +229,8 @@ export class ChannelPair implements Disposable {
   end(tell: string, status = REFUSED_STATUS): void {
     if (this.#phase === 'ended') return;
     const started = this.#described;
+    // A client that is told that its request failed shows nothing else.
+    if (this.#phase === 'open') this.#answered?.();
     this.#phase = 'ended';
     this.#waiting = [];
     this.#fromClient.clear();

@@ -95,6 +95,8 @@ export interface GateContext {
   readonly credential: { readonly id: string; readonly name: string; readonly username: string };
   readonly grant: { readonly id: string; readonly name: string };
   readonly sourceAddress: string;
+  /** Milliseconds to the device and back, as measured when the channel was opened; undefined: not measured. */
+  readonly roundTrip?: number | undefined;
   /** Environment that was passed to the device before the start, by name. */
   readonly environment: ReadonlyMap<string, string>;
   readonly terminal: RequestedTerminal | undefined;

@@ -191,6 +191,7 @@ export class SessionChannel {
         else if (start.kind === 'subsystem') this.#pass('subsystem', encodeSubsystem(start.name), reply);
         else this.#pass('shell', EMPTY, reply);
       },
+      answered: () => reply.settle(true),
       refused: (verdict) => {
         this.#options.refused(wanted(asked), verdict.code, verdict.detail);
         reply.settle(true);

@@ -137,6 +137,7 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   admin: z.strictObject({ listen: addresses.prefault('127.0.0.1:8022') }).prefault({}),
   policies: path.prefault('./policies'),
+  policyPacks: words(64).prefault([]),
   store: z.strictObject({ url: text(4096).optional() }).prefault({}),
   recordings: z.strictObject({ url: text(4096).optional() }).prefault({}),
   masterKey: z.strictObject({ file: path.optional() }).prefault({}),

@@ -1,0 +1,458 @@
+// Judges what is not a command: operations on files and forwards. Decides over every spelling of a path, writes the
+// operation to the log, asks a second person where a rule says so, and only then answers. What a channel does with the
+// answer is its gate's. Operations that no rule has anything to say about are logged without being waited for, a bounded
+// number at a time: when the log fails, the session ends.
+import type { Decision, Operation, RuleMatch, SessionContext } from '../../policies/match.ts';
+import { type Action, actions } from '../../policies/rules/schema.ts';
+import type { GateContext } from '../channels/gate-port.ts';
+import { plainText } from '../channels/terminal-text.ts';
+import { within } from '../server/bounded.ts';
+import type { AuditDeps, AuditedCommand, CommandOutcome, CommandSource } from './ports.ts';
+
+/** One thing that is done. */
+export interface Asked {
+  /** As it is, as far as that is known; undefined: nothing is done that an allow-list is about. */
+  readonly operation: Operation | undefined;
+  /** The same in other words: rules may match any of them, an allow-list needs none of them. */
+  readonly also: readonly Operation[];
+}
+
+export interface OperationRequest {
+  readonly kind: SessionContext['channel'];
+  /** `put`, `get`, `remove`, …: what occurrences are counted by. */
+  readonly word: string;
+  /** As it was sent. */
+  readonly typed: string;
+  /** As it was judged. */
+  readonly command: string;
+  /** All of it must be allowed. */
+  readonly asked: readonly Asked[];
+  readonly analysed: object;
+  /** Not worth a line in the log unless a rule says something about it. */
+  readonly quiet: boolean;
+}
+
+export interface OperationRecord {
+  /** Notes what became of it; never rejects, is not waited for. */
+  settle(outcome: CommandOutcome, detail: string): void;
+}
+
+export type OperationRuling =
+  | { readonly kind: 'pass'; readonly record: OperationRecord | undefined; readonly rules: readonly string[] }
+  /** `reason` is one line for a protocol's error message. */
+  | { readonly kind: 'deny'; readonly reason: string }
+  /** The session ends. */
+  | { readonly kind: 'end'; readonly reason: string };
+
+export interface OperationEvents {
+  /** Somebody else is asked; the user may be told. */
+  waiting(tell: string): void;
+  /** The log can't be written: nothing more may be done. */
+  logFailed(): void;
+  /** There is room again after `busy`. */
+  roomAgain(): void;
+}
+
+/** Matches older than this no longer count towards `occurrences`. Milliseconds. */
+const OCCURRENCES_WITHIN = 24 * 3_600_000;
+/** How long the log may take for one operation. Milliseconds. */
+const LOG_BOUND = 15_000;
+/** Rows under way; a channel that has so many waits. */
+const MOST_UNDER_WAY = 256;
+
+const severity = (action: Action | 'none'): number => (action === 'none' ? 0 : actions.indexOf(action) + 1);
+
+const isMiss = (match: RuleMatch): boolean =>
+  match.description === 'not on the allow-list' && match.rule.endsWith('/others');
+
+export class OperationJudge implements Disposable {
+  readonly #deps: AuditDeps;
+  readonly #context: GateContext;
+  readonly #source: CommandSource;
+  readonly #events: OperationEvents;
+  readonly #cancels = new Set<() => void>();
+  #underWay = 0;
+  #failed = false;
+  #ended = false;
+  #holding: { readonly policy: object; readonly kind: string; readonly holding: boolean } | undefined;
+
+  constructor(deps: AuditDeps, context: GateContext, events: OperationEvents) {
+    this.#deps = deps;
+    this.#context = context;
+    this.#events = events;
+    const { sessionId, channel, startedAt, user, device, credential, sourceAddress } = context;
+    this.#source = {
+      sessionId,
+      channel,
+      startedAt,
+      user: { id: user.id, name: user.name },
+      device: { id: device.id, name: device.name },
+      credential,
+      sourceAddress,
+    };
+  }
+
+  /** Whether any rule could keep something of this channel from being done. */
+  mayHold(kind: SessionContext['channel']): boolean {
+    const policy = this.#deps.policies.current;
+    if (this.#holding?.policy !== policy || this.#holding.kind !== kind) {
+      const { holding } = policy.appliesTo(this.#sessionContext(kind));
+      this.#holding = { policy, kind, holding };
+    }
+    return this.#holding.holding;
+  }
+
+  /** So much waits for the log that the channel should wait for `roomAgain`. */
+  get busy(): boolean {
+    return this.#underWay >= MOST_UNDER_WAY;
+  }
+
+  /** At once when no rule has anything to say. Never rejects: what fails is denied. */
+  judge(request: OperationRequest): OperationRuling | Promise<OperationRuling> {
+    if (this.#failed) return NOT_LOGGED;
+    const decision = this.#decide(request, () => 0);
+    if (decision.matches.length > 0) return this.#watched(request, decision);
+    if (request.quiet) return { kind: 'pass', record: undefined, rules: [] };
+    return { kind: 'pass', record: this.#recordAside(this.#entry(request, decision, 'ran')), rules: [] };
+  }
+
+  /**
+   * Judges once more what is now known better: only rules that had not matched before count. Undefined: none did.
+   * What is seen is logged in any case when `request.quiet` is false.
+   */
+  judgeAgain(
+    request: OperationRequest,
+    before: readonly string[],
+  ): Promise<OperationRuling> | OperationRuling {
+    if (this.#failed) return NOT_LOGGED;
+    const decision = without(
+      this.#decide(request, () => 0),
+      before,
+    );
+    if (decision.matches.length > 0) return this.#watched(request, decision, before);
+    if (request.quiet) return { kind: 'pass', record: undefined, rules: [] };
+    return { kind: 'pass', record: this.#recordAside(this.#entry(request, decision, 'ran')), rules: [] };
+  }
+
+  /** Writes down what is not judged. */
+  note(request: OperationRequest, outcome: CommandOutcome, detail: string): OperationRecord {
+    return this.#recordAside({ ...this.#entry(request, this.#nothing(), outcome), detail });
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended = true;
+    for (const cancel of [...this.#cancels]) cancel();
+  }
+
+  async #watched(
+    request: OperationRequest,
+    first: Decision,
+    before: readonly string[] = [],
+  ): Promise<OperationRuling> {
+    let decision = first;
+    try {
+      if (first.matches.some((match) => match.occurrences > 1)) {
+        const since = this.#deps.now() - OCCURRENCES_WITHIN;
+        const met = await this.#bounded(this.#deps.log.occurrences(this.#source.user.id, since));
+        decision = without(
+          this.#decide(request, (rule) => met.get(rule) ?? 0),
+          before,
+        );
+      }
+      const entry = this.#entry(request, decision, outcomeOf(decision.action));
+      await this.#bounded(this.#deps.log.append(entry));
+      this.#tell(entry);
+      if (decision.disableUser) await this.#disableUser(decision);
+      return await this.#ruling(entry, decision);
+    } catch (error) {
+      this.#logFailed(error);
+      return NOT_LOGGED;
+    }
+  }
+
+  async #ruling(entry: AuditedCommand, decision: Decision): Promise<OperationRuling> {
+    const [top] = decision.matches;
+    switch (decision.action) {
+      case 'none':
+      case 'log':
+        return {
+          kind: 'pass',
+          record: this.#recordOf(entry.id, Promise.resolve()),
+          rules: decision.matches.map((match) => match.rule),
+        };
+      case 'block':
+        return { kind: 'deny', reason: reasonOf(top, 'not allowed') };
+      case 'interrupt':
+        return { kind: 'end', reason: reasonOf(top, 'not allowed; it ends this session') };
+      case 'confirm':
+      case 'reauthenticate':
+        await this.#bounded(
+          this.#deps.log.settle(entry.id, 'declined', 'the user cannot be asked on this kind of channel'),
+        );
+        return {
+          kind: 'deny',
+          reason: reasonOf(
+            top,
+            decision.action === 'confirm'
+              ? 'it needs your confirmation, which cannot be asked for here; do it in a shell'
+              : 'it needs you to prove once more who you are, which cannot be asked for here; do it in a shell',
+          ),
+        };
+      case 'approve':
+        return this.#askSomebody(entry, decision);
+    }
+  }
+
+  async #askSomebody(entry: AuditedCommand, decision: Decision): Promise<OperationRuling> {
+    const [top] = decision.matches;
+    const { approvals, log } = this.#deps;
+    const asked = await this.#bounded(approvals.ask(entry, top?.rule ?? ''));
+    this.#cancels.add(asked.cancel);
+    if (this.#ended) asked.cancel();
+    this.#events.waiting(
+      `${entry.command} waits for a second person (rule ${top?.rule ?? ''}): sallyport session approve ${asked.id}`,
+    );
+    let answer: Awaited<typeof asked.answer>;
+    try {
+      answer = await within(approvals.patience + LOG_BOUND, 'an approval', asked.answer);
+    } catch {
+      asked.cancel();
+      answer = { kind: 'expired' };
+    } finally {
+      this.#cancels.delete(asked.cancel);
+    }
+    switch (answer.kind) {
+      case 'approved':
+        await this.#bounded(log.settle(entry.id, 'ran', `approved by ${answer.by}`));
+        return {
+          kind: 'pass',
+          record: this.#recordOf(entry.id, Promise.resolve(), `approved by ${answer.by}; `),
+          rules: decision.matches.map((match) => match.rule),
+        };
+      case 'denied':
+        await this.#bounded(log.settle(entry.id, 'declined', `declined by ${answer.by}`));
+        return { kind: 'deny', reason: reasonOf(top, `declined by ${answer.by}`) };
+      case 'expired':
+        await this.#bounded(
+          log.settle(entry.id, this.#ended ? 'cancelled' : 'declined', 'nobody approved it in time'),
+        );
+        return { kind: 'deny', reason: reasonOf(top, 'nobody approved it in time') };
+    }
+  }
+
+  #decide(request: OperationRequest, occurrences: (rule: string) => number): Decision {
+    const policy = this.#deps.policies.current;
+    const context = this.#sessionContext(request.kind);
+    const counters = { occurrences };
+    const matches = new Map<string, RuleMatch>();
+    let missed = false;
+    const take = (operation: Operation, listed: boolean): void => {
+      const decision = policy.decideOperation(operation, context, counters);
+      if (listed && decision.allowlistMiss) missed = true;
+      for (const match of decision.matches) {
+        if (!listed && decision.allowlistMiss && isMiss(match)) continue;
+        if (!matches.has(match.rule)) matches.set(match.rule, match);
+      }
+    };
+    for (const { operation, also } of request.asked) {
+      if (operation !== undefined) take(operation, true);
+      for (const other of also) take(other, false);
+    }
+    return conclude([...matches.values()], missed, policy.version);
+  }
+
+  #sessionContext(kind: SessionContext['channel']): SessionContext {
+    const { user, device, credential } = this.#context;
+    return {
+      user: user.name,
+      groups: user.groups,
+      device: device.name,
+      tags: device.tags,
+      credential: credential.name,
+      channel: kind,
+      context: kind,
+      at: new Date(this.#deps.now()),
+    };
+  }
+
+  #entry(request: OperationRequest, decision: Decision, outcome: CommandOutcome): AuditedCommand {
+    return {
+      id: this.#deps.log.newId(),
+      source: this.#source,
+      at: this.#deps.now(),
+      channelKind: request.kind,
+      context: request.kind,
+      typed: request.typed,
+      command: request.command,
+      candidates: [],
+      analysed: request.analysed,
+      word: request.word,
+      how: 'request',
+      confidence: 1,
+      hidden: false,
+      decision: decision.action,
+      outcome,
+      detail: '',
+      rules: decision.matches.map(
+        ({ rule, action, criticality, points, effective, shadow, occurrence, why }) => ({
+          rule,
+          action,
+          criticality,
+          points,
+          effective,
+          shadow,
+          occurrence,
+          why,
+        }),
+      ),
+      points: decision.points,
+      policyVersion: decision.policyVersion,
+    };
+  }
+
+  #nothing(): Decision {
+    return conclude([], false, this.#deps.policies.current.version);
+  }
+
+  #recordAside(entry: AuditedCommand): OperationRecord {
+    const written = this.#aside(() => this.#deps.log.append(entry));
+    this.#tell(entry);
+    return this.#recordOf(entry.id, written);
+  }
+
+  #recordOf(id: string, written: Promise<void>, prefix = ''): OperationRecord {
+    return {
+      settle: (outcome, detail) => {
+        void this.#aside(async () => {
+          // A row can be changed only when it is there.
+          await written;
+          await this.#deps.log.settle(id, outcome, `${prefix}${plainText(detail)}`);
+        });
+      },
+    };
+  }
+
+  /** Does not reject. */
+  async #aside(work: () => Promise<void>): Promise<void> {
+    this.#underWay += 1;
+    try {
+      await this.#bounded(work());
+    } catch (error) {
+      this.#logFailed(error);
+    } finally {
+      const wasBusy = this.busy;
+      this.#underWay -= 1;
+      if (wasBusy && !this.busy) this.#events.roomAgain();
+    }
+  }
+
+  #logFailed(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#deps.events.warn(
+      { session: this.#source.sessionId, code: 'SP_AUDIT_LOG', error: text },
+      'operation not logged',
+    );
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#events.logFailed();
+  }
+
+  #bounded<T>(work: Promise<T>): Promise<T> {
+    return within(LOG_BOUND, 'the audit log', work);
+  }
+
+  #tell(entry: AuditedCommand): void {
+    if (entry.rules.length === 0) return;
+    this.#deps.events.info(
+      {
+        session: this.#source.sessionId,
+        user: this.#source.user.name,
+        device: this.#source.device.name,
+        command: plainText(entry.command).slice(0, 512),
+        decision: entry.decision,
+        outcome: entry.outcome,
+        rules: entry.rules.map(({ rule }) => rule).slice(0, 20),
+        points: entry.points,
+      },
+      'operation audited',
+    );
+  }
+
+  async #disableUser(decision: Decision): Promise<void> {
+    const rule = decision.matches.find((match) => match.disableUser)?.rule ?? 'a rule';
+    try {
+      await this.#bounded(this.#deps.userLock.disable(this.#source.user.name, `by the rule ${rule}`));
+    } catch (error) {
+      this.#deps.events.warn(
+        {
+          session: this.#source.sessionId,
+          user: this.#source.user.name,
+          error: error instanceof Error ? error.message : String(error),
+        },
+        'user not disabled',
+      );
+    }
+  }
+}
+
+const NOT_LOGGED: OperationRuling = {
+  kind: 'deny',
+  reason: 'not done: the audit log cannot be written at the moment',
+};
+
+/** The most severe of what bites wins, as it does for commands. */
+const conclude = (all: readonly RuleMatch[], allowlistMiss: boolean, policyVersion: string): Decision => {
+  const weight = (match: RuleMatch): number =>
+    match.shadow ? 0 : match.effective ? severity(match.action) : severity('log');
+  const matches = [...all].sort(
+    (a, b) => weight(b) - weight(a) || severity(b.action) - severity(a.action) || (a.rule < b.rule ? -1 : 1),
+  );
+  const [top] = matches;
+  const action = top === undefined || weight(top) === 0 ? 'none' : top.effective ? top.action : 'log';
+  const stopped = action === 'block' || action === 'interrupt';
+  return {
+    action,
+    matches,
+    points: matches.reduce((sum, match) => sum + (match.shadow ? 0 : match.points), 0),
+    disableUser:
+      stopped &&
+      matches.some(
+        ({ effective, disableUser, action: its }) =>
+          effective && disableUser && (its === 'block' || its === 'interrupt'),
+      ),
+    policyVersion,
+    allowlistMiss,
+  };
+};
+
+const without = (decision: Decision, rules: readonly string[]): Decision =>
+  rules.length === 0
+    ? decision
+    : conclude(
+        decision.matches.filter((match) => !rules.includes(match.rule)),
+        decision.allowlistMiss,
+        decision.policyVersion,
+      );
+
+const outcomeOf = (action: Decision['action']): CommandOutcome => {
+  switch (action) {
+    case 'none':
+    case 'log':
+      return 'ran';
+    case 'block':
+      return 'blocked';
+    case 'interrupt':
+      return 'interrupted';
+    case 'confirm':
+    case 'reauthenticate':
+    case 'approve':
+      return 'asked';
+  }
+};
+
+const reasonOf = (match: RuleMatch | undefined, what: string): string => {
+  const rule = match === undefined ? '' : ` (rule ${match.rule})`;
+  const message = match?.message ?? match?.description;
+  const whom = match?.contact === undefined ? '' : ` Ask ${match.contact}.`;
+  return plainText(`${what}${rule}${message === undefined ? '' : `: ${message}`}${whom}`).replaceAll('\n', ' ');
+};

@@ -1,0 +1,682 @@
+// The gate of a channel with a terminal: carries the gate machine's actions out, keeps its timer, and answers its
+// requests by what the judge says, asking the user or a second person where a rule wants that. How a line is read, held
+// and taken back is the machine's business (proxy/gate); what it comes to is the policy's.
+import type { Analysis, ShellState } from '../../policies/analysis/types.ts';
+import { emptyShellState } from '../../policies/analysis/types.ts';
+import type {
+  ChannelGate,
+  ClientEvent,
+  DeviceEvent,
+  GateContext,
+  GateOutlet,
+  PassedRequest,
+} from '../channels/gate-port.ts';
+import { Gate } from '../gate/gate.ts';
+import {
+  ENFORCE,
+  type GateAction,
+  type GateAlarm,
+  type GateSettings,
+  OBSERVE,
+  type Outcome,
+  type VerdictAnswer,
+  type VerdictRequest,
+} from '../gate/gate-types.ts';
+import { encodeWindowChange } from '../transport/messages.ts';
+import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
+import type { Judge, Judged, Ruling, Submission } from './judge.ts';
+import type { ApprovalAnswer, AuditDeps } from './ports.ts';
+import { isNetworkDevice, Readers } from './reader.ts';
+
+export interface TerminalStart {
+  readonly deps: AuditDeps;
+  readonly judge: Judge;
+  readonly context: GateContext;
+  readonly outlet: GateOutlet;
+  readonly kind: 'shell' | 'exec';
+  /** What was let start on the terminal when it is not a shell. */
+  readonly program: string | undefined;
+  /** What is known of what was let start. */
+  readonly started: Analysis | undefined;
+}
+
+/** What is known of a request until its outcome is. */
+interface Open {
+  readonly request: VerdictRequest;
+  readonly judged: Judged;
+  readonly analyses: readonly Analysis[];
+  tries: number;
+  /** What becomes of it stands in the log already. */
+  settled: boolean;
+  cancelApproval: (() => void) | undefined;
+}
+
+const MOST_CANDIDATES = 12;
+/** A paste of more lines than this is judged whole or not at all. */
+const MOST_PASTED_LINES = 2_000;
+const MOST_OPEN = 64;
+const REAUTHENTICATION_TRIES = 3;
+const KEY_NOTES_APART = 2_000;
+const MOST_KEY_NOTES = 500;
+
+const settingsFor = (holding: boolean, os: string | undefined): GateSettings => {
+  if (!holding) return OBSERVE;
+  // A network device may take ^C for more than giving up a line, and knows no redraw.
+  if (isNetworkDevice(os)) return { ...ENFORCE, probes: false, replay: 'never', erase: 'kill-line' };
+  return ENFORCE;
+};
+
+export class TerminalGate implements Omit<ChannelGate, 'start'> {
+  readonly #deps: AuditDeps;
+  readonly #judge: Judge;
+  readonly #context: GateContext;
+  readonly #outlet: GateOutlet;
+  readonly #kind: TerminalStart['kind'];
+  readonly #gate: Gate;
+  readonly #readers: Readers;
+  readonly #open = new Map<number, Open>();
+  /** Outcomes of requests whose judging was still under way. */
+  readonly #early = new Map<number, 'cancelled' | 'blocked'>();
+  readonly #stopListening: () => void;
+  #settings: GateSettings;
+  #marks: ClientEvent[] = [];
+  #resized: PassedRequest | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #phase: 'open' | 'ended' = 'open';
+  #state: ShellState = emptyShellState;
+  /** Lines of a command that the shell goes on reading, as the analysis sees it. */
+  #unfinished = '';
+  #echo: { sentAt: number | undefined; best: number | undefined; lastOutput: number } = {
+    sentAt: undefined,
+    best: undefined,
+    lastOutput: Number.NEGATIVE_INFINITY,
+  };
+  #keyNotes = { last: '', at: Number.NEGATIVE_INFINITY, count: 0 };
+
+  constructor({ deps, judge, context, outlet, kind, program, started }: TerminalStart) {
+    this.#deps = deps;
+    this.#judge = judge;
+    this.#context = context;
+    this.#outlet = outlet;
+    this.#kind = kind;
+    this.#readers = new Readers(context.device.os);
+    if (started !== undefined) this.#readers.started(started);
+    this.#settings = this.#wantedSettings();
+    this.#gate = new Gate({
+      columns: context.terminal?.columns || 80,
+      rows: context.terminal?.rows || 24,
+      settings: this.#settings,
+      roundTrip: context.roundTrip ?? 5,
+      now: deps.clock(),
+      ...(program === undefined ? {} : { program }),
+    });
+    this.#stopListening = deps.policies.onChange(() => this.#rulesChanged());
+  }
+
+  get keptFromClient(): number {
+    return this.#gate.keptBytes;
+  }
+
+  get keptFromDevice(): number {
+    return 0;
+  }
+
+  fromClient(event: ClientEvent): void {
+    if (this.#phase === 'ended') return;
+    switch (event.kind) {
+      case 'data':
+        // Whoever sends ^C, ^D or ^Z may be leaving what was running, and gives up an unfinished command.
+        if (event.data.includes(3) || event.data.includes(4) || event.data.includes(26)) {
+          this.#readers.perhapsLeft();
+          if (event.data.includes(3)) this.#unfinished = '';
+        }
+        this.#keysSent();
+        this.#carryOut(this.#gate.clientData(event.data, this.#deps.clock()));
+        return;
+      case 'request': {
+        const { size } = event.request;
+        if (size === undefined) {
+          this.#outlet.toDevice(event);
+          return;
+        }
+        this.#resized = event.request;
+        this.#carryOut(this.#gate.resize(size.columns || 80, size.rows || 24, this.#deps.clock()));
+        this.#resized = undefined;
+        return;
+      }
+      case 'eof':
+        this.#marks.push(event);
+        this.#passMarks();
+        return;
+      case 'closed':
+        // What was still held was never submitted.
+        this.#outlet.toDevice(event);
+        this[Symbol.dispose]();
+        return;
+    }
+  }
+
+  fromDevice(event: DeviceEvent): void {
+    if (event.kind !== 'data' || event.stream === 'stderr' || this.#phase === 'ended') {
+      this.#outlet.toClient(event);
+      return;
+    }
+    this.#measure();
+    this.#carryOut(this.#gate.deviceData(event.data, this.#deps.clock()));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    clearTimeout(this.#timer);
+    this.#stopListening();
+    for (const open of this.#open.values()) open.cancelApproval?.();
+    this.#open.clear();
+    this.#marks = [];
+    this.#gate[Symbol.dispose]();
+  }
+
+  // ---- the machine's actions
+
+  #carryOut(actions: readonly GateAction[]): void {
+    const before = this.#gate.keptBytes;
+    for (const action of actions) {
+      if (this.#phase === 'ended') return;
+      this.#act(action);
+    }
+    if (this.#phase === 'ended') return;
+    if (this.#gate.keptBytes < before || before === 0) this.#outlet.keptLess();
+    this.#passMarks();
+  }
+
+  #act(action: GateAction): void {
+    switch (action.kind) {
+      case 'toDevice':
+        if (action.origin === 'user') this.#outlet.toDevice({ kind: 'data', data: action.bytes });
+        else this.#outlet.injectToDevice(action.bytes);
+        return;
+      case 'toClient':
+        if (action.origin === 'device')
+          this.#outlet.toClient({ kind: 'data', data: action.bytes, stream: 'stdout' });
+        else this.#outlet.injectToClient(action.bytes, 'stdout');
+        return;
+      case 'resizeDevice':
+        this.#resize(action.columns, action.rows);
+        return;
+      case 'requestVerdict':
+        void this.#answer(action.request);
+        return;
+      case 'observed':
+        void this.#observed(action.request);
+        return;
+      case 'outcome':
+        this.#outcome(action.id, action.outcome);
+        return;
+      case 'answered':
+        void this.#answered(action.id, action.answer);
+        return;
+      case 'refusedKey':
+        this.#refusedKey(action.bytes, action.because);
+        return;
+      case 'alarm':
+        this.#alarm(action.alarm, action.detail);
+        return;
+      case 'timer':
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.#wake(), Math.max(0, action.at - this.#deps.clock()));
+        return;
+      case 'endChannel':
+        this.#end(action.code, action.tell);
+        return;
+    }
+  }
+
+  #wake(): void {
+    if (this.#phase === 'ended') return;
+    try {
+      this.#carryOut(this.#gate.timer(this.#deps.clock()));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #resize(columns: number, rows: number): void {
+    const { size } = this.#resized ?? {};
+    if (this.#resized !== undefined && size?.columns === columns && size.rows === rows) {
+      this.#outlet.toDevice({ kind: 'request', request: this.#resized });
+      return;
+    }
+    const request: PassedRequest = {
+      name: 'window-change',
+      body: encodeWindowChange({ columns, rows, widthPixels: 0, heightPixels: 0 }),
+      size: { columns, rows },
+      refuse: () => {},
+    };
+    this.#outlet.toDevice({ kind: 'request', request });
+  }
+
+  /** EOF goes behind everything that was typed before it. */
+  #passMarks(): void {
+    if (this.#marks.length === 0 || this.#gate.keptBytes > 0) return;
+    const phase = this.#gate.phase;
+    if (phase !== 'open' && phase !== 'after' && phase !== 'ended') return;
+    const marks = this.#marks;
+    this.#marks = [];
+    for (const mark of marks) this.#outlet.toDevice(mark);
+  }
+
+  #end(code: string, tell: string): void {
+    this.#deps.events.info({ session: this.#context.sessionId, code }, 'terminal ended by the gate');
+    if (code === 'SP_GATE_INTERRUPTED') {
+      this.#outlet.endSession('interrupted-by-rule', 'A rule ended this session.');
+    } else this.#outlet.endChannel(code, tell);
+    this[Symbol.dispose]();
+  }
+
+  /** Fail closed: a terminal that can't be judged ends. */
+  #failed(error: unknown): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    this.#outlet.endSession(`gate-failed: ${detail}`, 'This session could not be judged and was stopped.');
+    this[Symbol.dispose]();
+  }
+
+  // ---- the rules
+
+  #wantedSettings(): GateSettings {
+    return settingsFor(this.#judge.mayHold(this.#kind), this.#context.device.os);
+  }
+
+  #rulesChanged(): void {
+    if (this.#phase === 'ended') return;
+    this.#settings = this.#wantedSettings();
+    this.#gate.configure(this.#settings);
+  }
+
+  // ---- verdicts
+
+  async #answer(request: VerdictRequest): Promise<void> {
+    try {
+      const analyses = this.#analyse(request);
+      if (analyses === undefined) {
+        this.#verdict(request.id, {
+          kind: 'block',
+          notice: marked('Not pasted: so much text cannot be judged at once. Paste it in smaller pieces.'),
+        });
+        return;
+      }
+      const judged = await this.#judge.judge(this.#submission(request, analyses));
+      if (this.#phase === 'ended') return;
+      const early = this.#early.get(request.id);
+      this.#early.delete(request.id);
+      if (early !== undefined) {
+        // The machine has not waited: the user gave up, or it took too long.
+        await this.#judge.settle(
+          judged.entry,
+          early === 'cancelled' ? 'cancelled' : 'refused',
+          'not waited for',
+        );
+        return;
+      }
+      this.#remember(request, judged, analyses);
+      await this.#rule(request.id, judged.ruling);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #observed(request: VerdictRequest): Promise<void> {
+    try {
+      const analyses = this.#analyse(request) ?? [];
+      const judged = await this.#judge.judge(this.#submission(request, analyses));
+      if (!judged.logged) {
+        this.#outlet.endSession('audit-log-failed', 'The audit log cannot be written, so this session ends.');
+        return;
+      }
+      this.#ran(request, analyses);
+      // Rules came into force between the submit key and its reading: it ran, and that is what is written.
+      if (judged.ruling.kind !== 'run') await this.#judge.settle(judged.entry, 'ran', 'not held');
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #remember(request: VerdictRequest, judged: Judged, analyses: readonly Analysis[]): void {
+    if (this.#open.size >= MOST_OPEN) {
+      const oldest = this.#open.keys().next();
+      if (oldest.done !== true) this.#open.delete(oldest.value);
+    }
+    this.#open.set(request.id, {
+      request,
+      judged,
+      analyses,
+      tries: 0,
+      settled: false,
+      cancelApproval: undefined,
+    });
+  }
+
+  async #rule(id: number, ruling: Ruling): Promise<void> {
+    const paste = this.#open.get(id)?.request.what === 'paste';
+    switch (ruling.kind) {
+      case 'run':
+        this.#verdict(id, { kind: 'release' });
+        return;
+      case 'block':
+        this.#verdict(id, { kind: 'block', notice: marked(`Not run. ${ruling.notice}`) });
+        return;
+      case 'interrupt':
+        this.#verdict(id, { kind: 'interrupt', notice: marked(`Not run. ${ruling.notice}`) });
+        return;
+      case 'confirm':
+      case 'reauthenticate':
+      case 'approve':
+        if (paste) {
+          await this.#decline(id, 'pasted', `${ruling.notice}\nPaste it without its line ends, or type it.`);
+          return;
+        }
+        if (ruling.kind === 'confirm') this.#ask(id, `${ruling.notice}\nRun it? [y/N]`, true);
+        else if (ruling.kind === 'approve') await this.#seekApproval(id, ruling.notice, ruling.rule);
+        else await this.#identify(id, ruling.notice);
+        return;
+    }
+  }
+
+  #verdict(id: number, answer: VerdictAnswer): void {
+    if (this.#phase === 'ended') return;
+    this.#carryOut(this.#gate.verdict(id, answer, this.#deps.clock()));
+  }
+
+  #ask(id: number, text: string, echo: boolean): void {
+    const lines = text.split('\n');
+    const question = lines.pop() ?? '';
+    for (const line of lines) this.#show(line);
+    this.#verdict(id, { kind: 'ask', question: marked(question), echo });
+  }
+
+  /** Lines above a question: the machine's own question is one line. */
+  #show(line: string): void {
+    this.#outlet.injectToClient(Buffer.from(`\r\n${marked(line)}`), 'stdout');
+  }
+
+  async #decline(id: number, detail: string, notice: string): Promise<void> {
+    const open = this.#open.get(id);
+    if (open !== undefined) {
+      open.settled = true;
+      await this.#judge.settle(open.judged.entry, 'declined', detail);
+    }
+    this.#verdict(id, { kind: 'block', notice: marked(`Not run. ${notice}`) });
+  }
+
+  /** The answer was yes. What ran must stand in the log as such before it does. */
+  async #accept(id: number, detail: string): Promise<void> {
+    const open = this.#open.get(id);
+    const written = open !== undefined && (await this.#judge.settle(open.judged.entry, 'ran', detail));
+    if (written) this.#verdict(id, { kind: 'release' });
+    else
+      this.#verdict(id, {
+        kind: 'block',
+        notice: marked('Not run: the audit log cannot be written at the moment.'),
+      });
+  }
+
+  async #answered(id: number, answer: string | undefined): Promise<void> {
+    try {
+      const open = this.#open.get(id);
+      // Given up, or too late: the machine has decided by itself.
+      if (open === undefined || answer === undefined) return;
+      const { ruling } = open.judged;
+      if (ruling.kind === 'reauthenticate') {
+        await this.#identified(id, open, answer);
+        return;
+      }
+      if (/^\s*y(?:es)?\s*$/i.test(answer)) await this.#accept(id, 'confirmed by the user');
+      else await this.#decline(id, 'not confirmed', 'You did not confirm it.');
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #identify(id: number, notice: string): Promise<void> {
+    const question = await this.#deps.identification.questionFor(this.#context.user.name);
+    if (question === undefined) {
+      await this.#decline(
+        id,
+        'nothing to identify with',
+        `${notice}\nYour account has neither a password nor one-time codes. Ask your administrator.`,
+      );
+      return;
+    }
+    this.#ask(id, `${notice}\n${question}`, false);
+  }
+
+  async #identified(id: number, open: Open, answer: string): Promise<void> {
+    const { user, sourceAddress } = this.#context;
+    const result = await this.#deps.identification.check(user.name, sourceAddress, answer);
+    open.tries += 1;
+    if (result === 'right') {
+      await this.#accept(id, 'identified once more');
+      return;
+    }
+    if (result === 'wrong' && open.tries < REAUTHENTICATION_TRIES) {
+      const question = await this.#deps.identification.questionFor(user.name);
+      if (question !== undefined) {
+        this.#ask(id, `That was not right.\n${question}`, false);
+        return;
+      }
+    }
+    open.settled = true;
+    await this.#judge.settle(open.judged.entry, 'interrupted', `identification failed (${result})`);
+    this.#verdict(id, {
+      kind: 'interrupt',
+      notice: marked('Not run. You could not be identified, so this session ends.'),
+    });
+  }
+
+  async #seekApproval(id: number, notice: string, rule: string): Promise<void> {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    const { approvals } = this.#deps;
+    const asked = await approvals.ask(open.judged.entry, rule);
+    open.cancelApproval = asked.cancel;
+    const minutes = Math.round(approvals.patience / 60_000);
+    this.#verdict(id, {
+      kind: 'wait',
+      notice: marked(
+        `${notice}\nIt waits up to ${minutes} minutes for somebody else to type: ${APPROVAL_HELP(asked.id)}\nCtrl-C gives it up.`,
+      ),
+      until: this.#deps.clock() + approvals.patience + 5_000,
+    });
+    void asked.answer
+      .then((answer) => this.#approved(id, answer))
+      .catch((error: unknown) => this.#failed(error));
+  }
+
+  async #approved(id: number, answer: ApprovalAnswer): Promise<void> {
+    if (this.#phase === 'ended' || !this.#open.has(id)) return;
+    switch (answer.kind) {
+      case 'approved':
+        await this.#accept(id, `approved by ${answer.by}`);
+        return;
+      case 'denied':
+        await this.#decline(id, `denied by ${answer.by}`, `It was denied by ${answer.by}.`);
+        return;
+      case 'expired':
+        await this.#decline(id, 'nobody approved in time', 'Nobody approved it in time.');
+        return;
+    }
+  }
+
+  #outcome(id: number, outcome: Outcome): void {
+    const open = this.#open.get(id);
+    if (open === undefined) {
+      if (outcome === 'cancelled' || outcome === 'blocked') this.#early.set(id, outcome);
+      return;
+    }
+    this.#open.delete(id);
+    open.cancelApproval?.();
+    const { entry, ruling } = open.judged;
+    switch (outcome) {
+      case 'released':
+      case 'replayed':
+        this.#ran(open.request, open.analyses);
+        return;
+      case 'blocked':
+        if (ruling.kind !== 'block' && ruling.kind !== 'interrupt' && !open.settled)
+          void this.#judge.settle(entry, 'declined', 'no answer came in time');
+        return;
+      case 'unverifiable':
+        void this.#judge.settle(entry, 'refused', 'it could not be read with certainty');
+        return;
+      case 'cancelled':
+        void this.#judge.settle(entry, 'cancelled', 'given up by the user');
+        return;
+    }
+  }
+
+  // ---- what is submitted
+
+  /** Every reading of what is submitted; undefined: too much to judge. */
+  #analyse(request: VerdictRequest): readonly Analysis[] | undefined {
+    const { reading, preceding, context } = request;
+    const program = context.reader === 'program';
+    const read = (text: string): readonly Analysis[] =>
+      this.#readers.analyse(text, this.#state, context.dialect, program);
+    if (request.what === 'paste') return this.#analysePaste(request, read);
+    const texts = [...new Set([reading.text, ...reading.candidates])].slice(0, MOST_CANDIDATES);
+    const before = preceding.join('\n');
+    const found: Analysis[] = [];
+    for (const text of texts) {
+      if (before !== '') {
+        found.push(...read(`${before}\n${text}`));
+        const unfinished = read(before).some((analysis) => analysis.incomplete !== 'none');
+        // The machine only guesses what belongs together.
+        if (!unfinished || program) found.push(...read(text));
+      } else {
+        found.push(...read(text));
+        if (this.#unfinished !== '') found.push(...read(`${this.#unfinished}\n${text}`));
+      }
+    }
+    // What is typed without echo is a password, most likely: its words are no commands that can't be understood.
+    return this.#hidden(request) ? found.map((analysis) => ({ ...analysis, opaque: [] })) : found;
+  }
+
+  #analysePaste(
+    { reading, preceding }: VerdictRequest,
+    read: (text: string) => readonly Analysis[],
+  ): readonly Analysis[] | undefined {
+    const whole = read([...preceding, reading.text].join('\n'));
+    const clear = whole.every(
+      (analysis) => !analysis.truncated && analysis.opaque.every(({ why }) => why !== 'grammar'),
+    );
+    if (clear) return whole;
+    if (reading.candidates.length > MOST_PASTED_LINES) return undefined;
+    return [...whole, ...reading.candidates.flatMap((line) => read(line))];
+  }
+
+  #hidden(request: VerdictRequest): boolean {
+    return request.context.secret && request.context.reader === 'program';
+  }
+
+  #submission(request: VerdictRequest, analyses: readonly Analysis[]): Submission {
+    const { reading, preceding, context, what } = request;
+    const inside = context.reader === 'program' ? this.#readers.name : 'shell';
+    const reader = this.#readers.name;
+    const typing = context.alternateScreen && (inside === 'editor' || inside === 'pager');
+    return {
+      kind: this.#kind,
+      context: reader,
+      typed: reading.text,
+      command: [...preceding, reading.text].join('\n'),
+      candidates: what === 'paste' ? [] : reading.candidates.map((text) => [...preceding, text].join('\n')),
+      analyses,
+      how: reading.how,
+      confidence: reading.confidence,
+      hidden: this.#hidden(request),
+      ...(what === 'paste' ? { detail: 'pasted' } : {}),
+      quiet: typing,
+    };
+  }
+
+  /** What was let through changes what the next line means. */
+  #ran(request: VerdictRequest, analyses: readonly Analysis[]): void {
+    if (request.what === 'paste') return;
+    const [first] = analyses;
+    if (first === undefined) return;
+    for (const analysis of analyses) this.#readers.started(analysis);
+    if (
+      /^\s*(?:exit|quit|logout|bye|\\q|:q\S*|:x|:wq\S*|\.exit|\.quit)\b|^\s*(?:exit|quit)\s*\(/.test(
+        request.reading.text,
+      )
+    )
+      this.#readers.perhapsLeft();
+    if (first.incomplete === 'none') {
+      this.#state = first.stateAfter;
+      this.#unfinished = '';
+    } else this.#unfinished = first.typed.slice(-16_384);
+  }
+
+  // ---- keys and alarms
+
+  #refusedKey(bytes: Buffer, because: string): void {
+    const name = keyName(bytes);
+    const now = this.#deps.clock();
+    const notes = this.#keyNotes;
+    if ((notes.last === name && now - notes.at < KEY_NOTES_APART) || notes.count >= MOST_KEY_NOTES) return;
+    this.#keyNotes = { last: name, at: now, count: notes.count + 1 };
+    void this.#note(`key ${name}`, 'refused', because);
+  }
+
+  #alarm(alarm: GateAlarm, detail: string): void {
+    this.#deps.events.warn({ session: this.#context.sessionId, code: alarm, detail }, 'alarm of the gate');
+    if (alarm !== 'SP_GATE_EDITOR_LEFT') return;
+    // Something ran that nobody judged. What it was is in the recording; more of it is not let happen.
+    void this.#note('', 'alarm', `${alarm}: ${detail}`).finally(() => {
+      this.#outlet.endSession(
+        'unjudged-command',
+        'A command ran without having been judged, so this session ends. Please tell your administrator what you did.',
+      );
+      this[Symbol.dispose]();
+    });
+  }
+
+  async #note(command: string, outcome: 'refused' | 'alarm', detail: string): Promise<void> {
+    try {
+      await this.#judge.note(
+        {
+          kind: this.#kind,
+          context: this.#readers.name,
+          typed: command,
+          command,
+          candidates: [],
+          analyses: [],
+          how: 'keys',
+          confidence: 1,
+          hidden: false,
+          detail,
+        },
+        outcome,
+      );
+    } catch (error) {
+      this.#deps.events.warn(
+        { session: this.#context.sessionId, error: error instanceof Error ? error.message : String(error) },
+        'note not logged',
+      );
+    }
+  }
+
+  // ---- how far away the device is, where nobody measured it: the quickest echo of a key pressed in silence
+
+  #keysSent(): void {
+    const now = this.#deps.clock();
+    if (this.#echo.sentAt === undefined && now - this.#echo.lastOutput > 100) this.#echo.sentAt = now;
+  }
+
+  #measure(): void {
+    const { sentAt, best } = this.#echo;
+    const now = this.#deps.clock();
+    this.#echo = { sentAt: undefined, best, lastOutput: now };
+    if (sentAt === undefined || this.#context.roundTrip !== undefined) return;
+    this.#echo.best = Math.min(best ?? Number.POSITIVE_INFINITY, now - sentAt);
+    if (this.#echo.best !== best) this.#gate.setRoundTrip(this.#echo.best);
+  }
+}
