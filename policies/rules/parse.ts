@@ -3,7 +3,8 @@
 
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { type RuleSetSource, ruleSetSchema } from './schema.ts';
+import { compileConditions, PatternError } from './compile.ts';
+import { type RuleSetSource, ruleSchema, ruleSetSchema } from './schema.ts';
 
 export interface PolicyProblem {
   readonly code:
@@ -74,9 +75,29 @@ export function parseRuleSet(file: string, text: string): ParsedRuleSet {
   }
   const parsed = ruleSetSchema.safeParse(value);
   if (parsed.success) return { file, source: parsed.data, problems, locate };
+  // Rules that are well formed are compiled all the same, so that mistakes in patterns show in the same run.
+  problems.push(...patternProblems(file, value, locate));
   for (const issue of parsed.error.issues) problems.push(...describe(issue, file, locate));
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   return { file, source: undefined, problems, locate };
+}
+
+function patternProblems(file: string, value: unknown, locate: Locate): PolicyProblem[] {
+  const rules: unknown =
+    typeof value === 'object' && value !== null && 'rules' in value ? value.rules : undefined;
+  if (!Array.isArray(rules)) return [];
+  return rules.flatMap((one: unknown, i): PolicyProblem[] => {
+    const rule = ruleSchema.safeParse(one);
+    if (!rule.success) return [];
+    try {
+      compileConditions(rule.data);
+      return [];
+    } catch (error) {
+      const path = ['rules', i, ...(error instanceof PatternError ? error.path : [])];
+      const message = error instanceof Error ? error.message : String(error);
+      return [{ code: 'SP_POLICY_PATTERN', file, ...locate(path), message }];
+    }
+  });
 }
 
 /** Position of a value, or of one of its keys. */

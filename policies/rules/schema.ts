@@ -167,7 +167,7 @@ const name = z
   .string()
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9 ._:/+,'-]{0,119}$/, "expected letters, digits, blanks and . , _ : / + - '");
 
-const rule = z
+export const ruleSchema = z
   .strictObject({
     name,
     action: z.enum(actions).optional(),
@@ -218,7 +218,7 @@ const rule = z
       });
     }
   });
-export type RuleSource = z.infer<typeof rule>;
+export type RuleSource = z.infer<typeof ruleSchema>;
 
 export const ruleSetSchema = z
   .strictObject({
@@ -237,7 +237,7 @@ export const ruleSetSchema = z
       })
       .optional(),
     defaults: z.strictObject({ action: z.enum(actions).optional(), ...metadata }).optional(),
-    rules: z.array(rule).max(20_000),
+    rules: z.array(ruleSchema).max(20_000),
   })
   .superRefine((value, context) => {
     if (value.others !== undefined && value.mode !== 'allowlist') {
