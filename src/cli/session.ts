@@ -5,6 +5,7 @@ import { shown } from '../directory/shown-text.ts';
 import type { Order } from '../gateway/control-client.ts';
 import type { SessionsTable } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { registerApprovals } from './approvals.ts';
 import { type ConfigOption, withStore } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { instant, printList, printOne, type Row } from './output.ts';
@@ -119,6 +120,7 @@ export const registerSession = (program: Command): void => {
         printOne(process.stdout, sessionRow(await mustFind(store, id)), options.json === true);
       }),
     );
+  registerApprovals(session);
   const order = (
     name: string,
     description: string,
