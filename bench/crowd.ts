@@ -36,11 +36,23 @@ export async function measureIdle(site: Site, count: number): Promise<IdleCost> 
   // What the first sessions load once is not a session's cost.
   const warm = await hold(site, 20);
   await warm.end();
-  const before = site.gateway.memory();
+  const before = await settled(site);
   const crowd = await hold(site, count);
-  const after = site.gateway.memory();
+  const after = await settled(site);
   await crowd.end();
   return { sessions: crowd.opened, before, after };
+}
+
+/** The memory once it no longer changes: what signing in needed for a moment is not an idle session's. */
+async function settled(site: Site): Promise<number> {
+  let last = site.gateway.memory();
+  for (let n = 0; n < 15; n += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const now = site.gateway.memory();
+    if (Math.abs(now - last) < last / 500) return now;
+    last = now;
+  }
+  return last;
 }
 
 async function hold(site: Site, count: number): Promise<{ opened: number; end(): Promise<void> }> {
