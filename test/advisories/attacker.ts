@@ -48,6 +48,8 @@ export class Attacker implements Disposable {
   /** Resolves when the connection is gone, with why. */
   readonly closed: Promise<TransportError | undefined>;
   readonly stream: Duplex;
+  /** Told of each channel that the gateway opens; it is refused. */
+  opened: ((type: string) => void) | undefined;
   #gone = false;
   #messages: Buffer[] = [];
   #waiting: (() => void)[] = [];
@@ -209,7 +211,10 @@ export class Attacker implements Disposable {
   /** From here on messages of the connection protocol go to a table of channels. */
   get table(): ChannelTable {
     this.#table ??= new ChannelTable(this.transport, {
-      open: (open) => open.refuse(1, 'not here'),
+      open: (open) => {
+        this.opened?.(open.type);
+        open.refuse(1, 'not here');
+      },
       globalRequest: (_type, _data, reply) => reply.fail(),
     });
     return this.#table;
