@@ -215,10 +215,17 @@ describe('a line that keys alone do not tell', () => {
 
 describe('what is typed without echo', () => {
   test('is judged as a secret and reaches the program that asked for it', () => {
-    const bench = new Bench(release, ENFORCE, { announces: false, echo: false });
-    bench.type('hunter2\r').wait(3_000);
-    expect(bench.requests).toMatchObject([{ context: { secret: true } }]);
-    expect(bench.editor.ran).toEqual(['hunter2']);
+    const bench = new Bench(release).type('login\r').wait(3_000).type('hunter2\r').wait(3_000);
+    expect(bench.requests.map((request) => request.context.secret)).toEqual([false, true]);
+    expect(bench.editor.received.toString()).toContain('hunter2\r');
+    bench.type('echo hi\r').wait(500);
+    expect(bench.requests[2]).toMatchObject({ reading: { text: 'echo hi' }, context: { secret: false } });
+  });
+
+  test('at a prompt that does not echo is no secret, and is not let through unseen', () => {
+    const bench = new Bench(release, ENFORCE, { announces: false, echo: false }).type('rm x\r').wait(5_000);
+    expect(bench.requests).toMatchObject([{ context: { secret: false } }]);
+    expect(bench.editor.ran).toEqual([]);
   });
 });
 

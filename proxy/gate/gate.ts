@@ -184,6 +184,11 @@ export class Gate {
   /** The line that was let go while its editor has not said that it stopped reading. */
   #kept: { readonly keys: KeysModel; readonly anchor: Anchor | undefined; readonly text: string } | undefined;
   #resumed = false;
+  /** A line editor came up after keys had gone to a program. */
+  #editorCameBack = false;
+  /** The prompt of the first line of an unfinished command, and how often it came back since. */
+  #firstPrompt: string | undefined;
+  #samePrompts = 0;
 
   constructor(start: GateStart) {
     this.#settings = start.settings;
@@ -539,6 +544,7 @@ export class Gate {
     this.#suffixSettled = false;
     this.#lineUsedKeys = false;
     this.#resumed = false;
+    this.#editorCameBack = false;
   }
 
   #holdsSubstitution(): boolean {
@@ -663,6 +669,10 @@ export class Gate {
 
   /** Notes where the line starts, if it is not known yet. */
   #anchorNow(): void {
+    if (this.#editorCameBack && this.#prompts.atCursor(this.#screen) === 'known') {
+      // The keys before it went to a program that has ended; nothing of them stands behind the prompt.
+      this.#newLine();
+    }
     const quiet = this.#now - this.#lastDevice >= ANCHOR_SILENCE;
     if (this.#anchor !== undefined && (this.#keys.touched || this.#lineUsedKeys)) return;
     const at = this.#prompts.atCursor(this.#screen);
@@ -965,7 +975,10 @@ export class Gate {
     const reading = this.#withoutIndent(found);
     const id = this.#nextId++;
     const secret =
-      reading.doubts.includes('no-echo') && !this.#screen.modes.editorOn && this.#fact.echo !== true;
+      reading.doubts.includes('no-echo') &&
+      this.#reader === 'program' &&
+      !this.#screen.modes.editorOn &&
+      this.#fact.echo !== true;
     const judged: Judged = { ...held, id, reading };
     const empty =
       reading.confidence >= CERTAIN &&
@@ -1017,7 +1030,11 @@ export class Gate {
 
   #approved(judged: Judged): void {
     const certain = judged.reading.confidence >= CERTAIN;
-    const secret = judged.reading.doubts.includes('no-echo') && !this.#screen.modes.editorOn;
+    const secret =
+      judged.reading.doubts.includes('no-echo') &&
+      this.#reader === 'program' &&
+      !this.#screen.modes.editorOn &&
+      this.#keys.state.kind === 'known';
     const replay =
       this.#settings.replay === 'always' || (this.#settings.replay === 'uncertain' && !certain && !secret);
     if (replay && this.#canReplay(judged.reading)) {
@@ -1047,7 +1064,8 @@ export class Gate {
   #canReplay(reading: Reading): boolean {
     const text = reading.text;
     if (reading.doubts.includes('history-expansion')) return false;
-    if (this.#reader !== 'prompt' || this.#preceding.length > 0 || text.trim() === '') return false;
+    if (this.#reader !== 'prompt' || text.trim() === '') return false;
+    if (this.#preceding.length > 0 && this.#samePrompts === 0) return false;
     if (/[\x00-\x09\x0b-\x1f\x7f]/.test(text)) return false;
     if (text.includes('\n') && !this.#screen.modes.editorOn) return false;
     return this.#settings.erase === 'interrupt';
@@ -1065,7 +1083,15 @@ export class Gate {
     const text = judged.reading.text;
     if (text.trim() !== '' || this.#preceding.length > 0) {
       this.#preceding.push(text);
-      if (this.#preceding.length > MAXIMUM_PRECEDING || !isUnfinished(this.#preceding.join('\n'))) {
+      if (this.#preceding.length === 1) {
+        this.#firstPrompt = this.#anchor?.prompt;
+        this.#samePrompts = 0;
+      }
+      if (
+        this.#dialect === 'fish' ||
+        this.#preceding.length > MAXIMUM_PRECEDING ||
+        !isUnfinished(this.#preceding.join('\n'))
+      ) {
         if (this.#reader === 'prompt') this.#program = this.#preceding.join('\n').slice(0, 1000);
         this.#preceding = [];
       }
@@ -1094,6 +1120,7 @@ export class Gate {
     if (ready) {
       this.#reader = 'prompt';
       if (phase.editorBack) this.#mayLeave = false;
+      this.#notePrompt();
       if (!this.#lineUsedKeys) this.#anchor = this.#anchorHere(true);
       if (this.#prefilled) this.#keys.forget('history');
     } else if (!bound) return false;
@@ -1102,6 +1129,15 @@ export class Gate {
     }
     this.#phase = { kind: 'open' };
     return true;
+  }
+
+  /** When the first prompt keeps coming back, the command was finished whatever its text looks like. */
+  #notePrompt(): void {
+    if (this.#preceding.length === 0 || this.#firstPrompt === undefined) return;
+    const { row, column } = this.#screen.cursor;
+    if (textOf(this.#screen.row(row)?.cells ?? [], 0, column) !== this.#firstPrompt) return;
+    this.#samePrompts += 1;
+    if (this.#samePrompts >= 2) this.#preceding = [];
   }
 
   /** The editor took the submit key as a new row of the same buffer: the line goes on. */
@@ -1367,7 +1403,7 @@ export class Gate {
     if (!this.#keys.touched) {
       this.#anchor = undefined;
       this.#lineUsedKeys = false;
-    }
+    } else this.#editorCameBack = true;
   }
 
   #readObserved(): void {

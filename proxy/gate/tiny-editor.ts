@@ -1,5 +1,5 @@
-// A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, and notes what
-// it ran. It stands for the device, a part that is not ours. Only tests use it.
+// A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, notes what it
+// ran, and knows one program, `login`, that asks for a password. It stands for the device, a part that is not ours. Only tests use it.
 export interface EditorHabits {
   /** Announces itself by bracketed paste, as readline, zsh and fish do. */
   readonly announces: boolean;
@@ -16,6 +16,7 @@ export class TinyEditor {
   #buffer = '';
   #pasting = false;
   #history: string[] = [];
+  #asking = false;
 
   constructor(habits: Partial<EditorHabits> = {}) {
     this.#habits = { announces: true, interruptible: true, echo: true, ...habits };
@@ -32,17 +33,28 @@ export class TinyEditor {
     const leave = this.#habits.announces ? '\x1b[?2004l' : '';
     for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1b.|[\s\S]/gu)) {
       const key = match[0];
-      if (key === '\x1b[200~') this.#pasting = true;
+      if (this.#asking) {
+        // A program that wants a password: no echo, no editing.
+        if (key !== '\r' && key !== '\n') continue;
+        this.#asking = false;
+        out += `\r\n${this.prompt()}`;
+      } else if (key === '\x1b[200~') this.#pasting = true;
       else if (key === '\x1b[201~') this.#pasting = false;
       else if (this.#pasting && /[\r\n]/.test(key)) {
         this.#buffer += '\n';
         out += '\r\n';
       } else if (key === '\r' || key === '\n' || key === '\x0f') {
-        if (this.#buffer !== '') {
-          this.ran.push(this.#buffer);
-          this.#history.push(this.#buffer);
-        }
+        const line = this.#buffer;
         this.#buffer = '';
+        if (line !== '') {
+          this.ran.push(line);
+          this.#history.push(line);
+        }
+        if (line === 'login') {
+          this.#asking = true;
+          out += `\r\n${leave}Password: `;
+          continue;
+        }
         out += `\r\n${leave}${this.prompt()}`;
       } else if (key === '\x03') {
         if (!this.#habits.interruptible) continue;

@@ -86,6 +86,11 @@ const ESCAPED: readonly ((text: string) => string)[] = [
   (text) => text.replace(/[^\x00-\x7f]/gu, (character) => bytesOf(character)),
   (text) =>
     text.replace(
+      /\p{M}/gu,
+      (character) => `<${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}>`,
+    ),
+  (text) =>
+    text.replace(
       /[\u{10000}-\u{10ffff}]/gu,
       (character) => `\\U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}`,
     ),
