@@ -9,6 +9,7 @@ import { type LineOnScreen, readLine } from '../terminal/line-reader.ts';
 import type { OutputEvent } from '../terminal/modes.ts';
 import { type Anchor, anchorAt, PromptMemory, textOf, writtenEnd } from '../terminal/prompt.ts';
 import { agreed, CERTAIN, type Doubt, fuse, type Reading, shows } from '../terminal/reading.ts';
+import { Contexts } from './contexts.ts';
 import { isUnfinished } from './continuation.ts';
 import type {
   GateAction,
@@ -120,6 +121,10 @@ class Tried {
   #worked = false;
   #misses = 0;
 
+  get worked(): boolean {
+    return this.#worked;
+  }
+
   get worthTrying(): boolean {
     return this.#worked || this.#misses < 2;
   }
@@ -156,6 +161,7 @@ export class Gate {
   readonly #tokenizer = new KeyTokenizer();
   readonly #screen: LazyScreen;
   readonly #prompts = new PromptMemory();
+  readonly #contexts = new Contexts();
   #keys = new KeysModel();
   #queue: KeyToken[] = [];
   #keptBytes = 0;
@@ -184,6 +190,8 @@ export class Gate {
   /** The line that was let go while its editor has not said that it stopped reading. */
   #kept: { readonly keys: KeysModel; readonly anchor: Anchor | undefined; readonly text: string } | undefined;
   #resumed = false;
+  /** The alternate screen was entered and no bracketed paste was switched on since. */
+  #alternateEntered = false;
   /** A line editor came up after keys had gone to a program. */
   #editorCameBack = false;
   /** The prompt of the first line of an unfinished command, and how often it came back since. */
@@ -673,6 +681,14 @@ export class Gate {
       // The keys before it went to a program that has ended; nothing of them stands behind the prompt.
       this.#newLine();
     }
+    if (
+      this.#reader === 'program' &&
+      this.#freeProgram() &&
+      this.#prompts.atCursor(this.#screen) === 'known'
+    ) {
+      // The full-screen program is gone although the alternate screen is not.
+      this.#reader = 'prompt';
+    }
     const quiet = this.#now - this.#lastDevice >= ANCHOR_SILENCE;
     if (this.#anchor !== undefined && (this.#keys.touched || this.#lineUsedKeys)) return;
     const at = this.#prompts.atCursor(this.#screen);
@@ -762,7 +778,13 @@ export class Gate {
   }
 
   #settled(held: Held, line: LineOnScreen, extra: readonly Doubt[]): void {
-    const reading = fuse({ screen: line, redrawn: undefined, keys: this.#keys.state, doubts: extra });
+    const reading = fuse({
+      screen: line,
+      redrawn: undefined,
+      keys: this.#keys.state,
+      plain: this.#plain(),
+      doubts: extra,
+    });
     const canProbe = this.#settings.probes && this.#canProbe();
     if (reading.doubts.includes('search') && canProbe && !this.#expanded && !this.#viKeys) {
       this.#expanded = true;
@@ -794,6 +816,10 @@ export class Gate {
     this.#judge(held, this.#doubtful(reading, extra));
   }
 
+  #plain(): boolean {
+    return !this.#screen.modes.everEditor && !this.#redrawn.rows.worked && !this.#redrawn.columns.worked;
+  }
+
   #doubtful(reading: Reading, extra: readonly Doubt[]): Reading {
     const doubts = new Set<Doubt>([...reading.doubts, ...extra]);
     let confidence = reading.confidence;
@@ -807,18 +833,16 @@ export class Gate {
 
   #expansionLeft(text: string): boolean {
     if (this.#dialect === 'fish') return false;
-    if (this.#reader === 'program' || this.#within('python', 'psql', 'mysql', 'mariadb', 'redis-cli')) {
+    if (
+      this.#reader === 'program' ||
+      this.#contexts.inside('python', 'ipython', 'psql', 'mysql', 'mariadb', 'redis-cli', 'sqlite3')
+    ) {
       return false;
     }
     const knowsQuotes = this.#dialect === 'readline' || this.#dialect === 'zsh';
     const open = knowsQuotes ? text.replace(/\\.|'[^']*'/g, '_') : text.replace(/\\./g, '_');
     if (/^\s*\^/.test(open)) return true;
     return knowsQuotes ? /!(?=[^\s=("])/.test(open) : /!(?=[^\s=(])/.test(open);
-  }
-
-  #within(...names: readonly string[]): boolean {
-    const word = /^\s*(?:\S*\/)?([\w.-]+)/.exec(this.#program ?? '')?.[1];
-    return word !== undefined && names.some((name) => word.startsWith(name));
   }
 
   #expansionKeys(): Buffer | undefined {
@@ -844,7 +868,13 @@ export class Gate {
     const line = this.#read();
     const agree = agreed(line, this.#keys.state);
     if (agree === undefined) this.#keys.forget('redrawn');
-    const reading = fuse({ screen: line, redrawn: undefined, keys: this.#keys.state, doubts: [] });
+    const reading = fuse({
+      screen: line,
+      redrawn: undefined,
+      keys: this.#keys.state,
+      plain: this.#plain(),
+      doubts: [],
+    });
     const way = this.#redrawWay(reading);
     if (way !== undefined) {
       this.#startRedraw(phase.held, line, way);
@@ -927,6 +957,7 @@ export class Gate {
       screen: redrawn === undefined ? line : phase.passive,
       redrawn,
       keys: this.#keys.state,
+      plain: this.#plain(),
       doubts: redrawn === undefined && this.#redrawn[phase.way].worthTrying ? ['not-redrawn'] : [],
     });
     if (phase.way === 'rows' && redrawn === undefined && reading.confidence < CERTAIN && this.#mayWiden()) {
@@ -956,7 +987,7 @@ export class Gate {
       dialect: this.#dialect,
       alternateScreen: this.#screen.alternate,
       program: this.#fact.foreground ?? this.#program,
-      within: [],
+      within: this.#contexts.names,
       secret,
     };
   }
@@ -1092,7 +1123,10 @@ export class Gate {
         this.#preceding.length > MAXIMUM_PRECEDING ||
         !isUnfinished(this.#preceding.join('\n'))
       ) {
-        if (this.#reader === 'prompt') this.#program = this.#preceding.join('\n').slice(0, 1000);
+        if (this.#reader === 'prompt') {
+          this.#program = this.#preceding.join('\n').slice(0, 1000);
+          this.#contexts.released(this.#program, this.#anchor?.prompt ?? '');
+        }
         this.#preceding = [];
       }
     }
@@ -1133,6 +1167,8 @@ export class Gate {
 
   /** When the first prompt keeps coming back, the command was finished whatever its text looks like. */
   #notePrompt(): void {
+    const at = this.#screen.cursor;
+    this.#contexts.promptSeen(textOf(this.#screen.row(at.row)?.cells ?? [], 0, at.column));
     if (this.#preceding.length === 0 || this.#firstPrompt === undefined) return;
     const { row, column } = this.#screen.cursor;
     if (textOf(this.#screen.row(row)?.cells ?? [], 0, column) !== this.#firstPrompt) return;
@@ -1362,7 +1398,11 @@ export class Gate {
     switch (event.kind) {
       case 'editor-on':
         if (this.#dialect === 'unknown') this.#dialect = 'readline';
-        if (this.#screen.alternate && FULL_SCREEN.test(this.#program ?? '')) return;
+        if (this.#alternateEntered && FULL_SCREEN.test(this.#program ?? '')) {
+          // An editor that has just taken the screen switches bracketed paste on for itself.
+          this.#alternateEntered = false;
+          return;
+        }
         if (phase.kind === 'after' || phase.kind === 'erase') phase.editorBack = true;
         else if (phase.kind === 'open') this.#editorReturned();
         return;
@@ -1389,7 +1429,11 @@ export class Gate {
         }
         return;
       case 'alternate-on':
+        this.#alternateEntered = true;
+        return;
       case 'alternate-off':
+        this.#alternateEntered = false;
+        return;
       case 'mark':
       case 'other':
         return;
@@ -1409,7 +1453,13 @@ export class Gate {
   #readObserved(): void {
     const observed = this.#observed.shift();
     if (observed === undefined) return;
-    const reading = fuse({ screen: this.#read(), redrawn: undefined, keys: observed.keys.state, doubts: [] });
+    const reading = fuse({
+      screen: this.#read(),
+      redrawn: undefined,
+      keys: observed.keys.state,
+      plain: this.#plain(),
+      doubts: [],
+    });
     if (this.#anchor?.verified === true && reading.confidence >= CERTAIN)
       this.#prompts.learn(this.#anchor.prompt);
     this.#anchor = undefined;
@@ -1494,7 +1544,7 @@ export class Gate {
 
 /** Programs that take the whole screen and read keys; known by the approved command, never by their output. */
 const FULL_SCREEN =
-  /^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:\S*\/)?(?:vi|vim|nvim|view|vimdiff|nano|pico|emacs|mcedit|less|more|most|man|top|htop|btop|mc|tmux|screen|lynx|w3m|mutt|tig|watch|journalctl|systemctl|git)(?:\s|$)/;
+  /^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:\S*\/)?(?:vi|vim|nvim|view|vimdiff|nano|pico|emacs|mcedit|less|more|most|man|top|htop|btop|mc|lynx|w3m|mutt|tig|watch|journalctl|systemctl|git)(?:\s|$)/;
 
 /** Notices come from rules: nothing in them may act on a terminal. */
 function plain(text: string): string {

@@ -45,6 +45,8 @@ export interface Evidence {
   /** The same line as the editor drew it anew when asked, if it did. */
   readonly redrawn: LineOnScreen | undefined;
   readonly keys: KeysState;
+  /** No line editor was ever seen here: the terminal's own line editing, or nearly as simple a one, reads. */
+  readonly plain: boolean;
   /** What else is known of this moment. */
   readonly doubts: readonly Doubt[];
 }
@@ -221,6 +223,7 @@ export function fuse(evidence: Evidence): Reading {
           .endsWith(essence(displayed(typed))),
     );
     if (ending !== undefined) return reading(ending, 'keys', 0.8);
+    if (evidence.plain && screen.text.trim() !== '' && first !== '') return reading(first, 'keys', 0.8);
     if (screen.text.trim() === '' && first !== '') {
       doubts.add('no-echo');
       return reading(first, 'keys', 0.4);
