@@ -10,6 +10,7 @@ import { readDeviceKey } from './device-key.ts';
 import { DialError } from './errors.ts';
 import { hostKeyFingerprint, judgeHostKey, pinnedTypes } from './host-key.ts';
 import type { DeviceVault, HostKeyPins } from './ports.ts';
+import type { RefusedCredentials } from './refused-credentials.ts';
 import { DeviceSignIn, type UsableSecret } from './sign-in.ts';
 
 export interface DialLog {
@@ -41,6 +42,8 @@ export interface DialDeps {
   readonly keepalive: { readonly interval: number; readonly count: number };
   /** What the gateway calls itself towards devices, without `SSH-2.0-`; undefined: the transport's default. */
   readonly identification: string | undefined;
+  /** Shared by all that dial in this process. */
+  readonly refusals?: RefusedCredentials | undefined;
 }
 
 /** Takes over a connection that is signed in. */
@@ -61,6 +64,15 @@ export async function dialDevice(
   signedIn: (transport: Transport) => DeviceHandlers,
 ): Promise<Transport> {
   const name = target.device.name;
+  const credential = target.credential.id;
+  const wait = Math.ceil((deps.refusals?.waitOf(credential) ?? 0) / 1_000);
+  if (wait > 0) {
+    throw new DialError(
+      'SP_DIAL_CREDENTIAL_PAUSED',
+      `${name} has refused the credential "${target.credential.name}"; it is offered again in ${wait} s`,
+      `The device ${name} has just refused the credential "${target.credential.username}". It is tried again in ${wait} s at the earliest. Ask your administrator.`,
+    );
+  }
   let pinned: readonly string[];
   try {
     pinned = await deps.pins.pinnedKeys(target.device.id);
@@ -73,7 +85,16 @@ export async function dialDevice(
     );
   }
   const socket = await openSocket(target, deps.timeouts.connect, signal);
-  return new Attempt(target, deps, signal, socket, pinned, signedIn).run();
+  try {
+    const transport = await new Attempt(target, deps, signal, socket, pinned, signedIn).run();
+    deps.refusals?.accepted(credential);
+    return transport;
+  } catch (error) {
+    if (error instanceof DialError && error.code === 'SP_DIAL_CREDENTIAL_REFUSED') {
+      deps.refusals?.refused(credential);
+    }
+    throw error;
+  }
 }
 
 /** TCP with Happy Eyeballs (RFC 8305), as node does it. */

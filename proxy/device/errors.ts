@@ -13,6 +13,8 @@ export type DialErrorCode =
   | 'SP_DIAL_HOST_KEY_CHANGED'
   /** The device does not accept the credential. */
   | 'SP_DIAL_CREDENTIAL_REFUSED'
+  /** The device has refused the credential a moment ago; it is not offered again yet. */
+  | 'SP_DIAL_CREDENTIAL_PAUSED'
   /** The credential's secret cannot be opened or read. */
   | 'SP_DIAL_CREDENTIAL_UNUSABLE'
   /** The device went away while it was being signed in to. */

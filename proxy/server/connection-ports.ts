@@ -3,6 +3,7 @@ import { DEFAULT_ENVIRONMENT, type EnvironmentRules } from '../channels/environm
 import type { GateFactory } from '../channels/gate-port.ts';
 import { DEFAULT_DIAL_TIMEOUTS, type DialLog, type DialTimeouts } from '../device/dial.ts';
 import type { DeviceVault, HostKeyPins } from '../device/ports.ts';
+import type { RefusedCredentials } from '../device/refused-credentials.ts';
 import type { LoginDependencies } from '../login/login.ts';
 import type { Grants } from '../login/ports.ts';
 import type { ServerTransportOptions } from '../transport/transport.ts';
@@ -49,6 +50,8 @@ export interface ConnectionDeps {
   readonly gates: GateFactory;
   readonly log: DialLog;
   readonly settings: ConnectionSettings;
+  /** Credentials that devices refuse, one memory for each process; absent: every attempt is made. */
+  readonly refusals?: RefusedCredentials;
   /** Told once when the connection's user has signed in, for those who count connections that have not. */
   readonly onSignedIn?: (user: string) => void;
   /** Milliseconds since the epoch. */

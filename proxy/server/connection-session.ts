@@ -368,6 +368,7 @@ export class DeviceSession implements PairSession {
           timeouts: deps.settings.dial,
           keepalive: deps.settings.deviceKeepalive,
           identification: deps.settings.deviceIdentification,
+          refusals: deps.refusals,
         },
         this.#stop.signal,
         (transport) => this.#signedIn(transport),

@@ -2,6 +2,7 @@
 // it decides nothing itself beyond which part serves which interface.
 import { readFileSync } from 'node:fs';
 import { createAuditGates } from '../../proxy/audit/gates.ts';
+import { RefusedCredentials } from '../../proxy/device/refused-credentials.ts';
 import { readAuthorities } from '../../proxy/login/key-offer.ts';
 import { DEFAULT_LOCKOUT } from '../../proxy/login/lockout.ts';
 import {
@@ -136,6 +137,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
   const recordings = recordingsFrom(config.recordings.url);
   const passwords = await createPasswordChecker();
   const turns = createTurns();
+  const refusals = new RefusedCredentials();
   const dataPlaneLog = {
     info: (fields: object, message: string) => log.info(eventName(message), { ...fields }),
     warn: (fields: object, message: string) => log.warn(eventName(message), { ...fields }),
@@ -186,6 +188,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     gates,
     log: dataPlaneLog,
     settings: live.connection,
+    refusals,
     now: Date.now,
     onSignedIn: () => hooks.onAuthenticated(),
   });
