@@ -13,6 +13,7 @@ import {
 } from '../channels/gate-port.ts';
 import { ExecGate } from './exec-gate.ts';
 import type { AuditDeps } from './ports.ts';
+import { SftpGate } from './sftp-gate.ts';
 
 export interface AuditGates extends GateFactory {
   /** Ends every session that this user has open here. */
@@ -118,6 +119,8 @@ class AuditedChannel implements ChannelGate {
       case 'exec':
         return new ExecGate(this.#deps, this.#context, this.#outlet);
       case 'subsystem':
+        if (request.name === 'sftp') return new SftpGate(this.#deps, this.#context, this.#outlet);
+        return openGates.open(this.#context, this.#outlet);
       case 'direct-tcpip':
       case 'forwarded-tcpip':
       case 'streamlocal':

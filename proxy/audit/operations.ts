@@ -454,5 +454,8 @@ const reasonOf = (match: RuleMatch | undefined, what: string): string => {
   const rule = match === undefined ? '' : ` (rule ${match.rule})`;
   const message = match?.message ?? match?.description;
   const whom = match?.contact === undefined ? '' : ` Ask ${match.contact}.`;
-  return plainText(`${what}${rule}${message === undefined ? '' : `: ${message}`}${whom}`).replaceAll('\n', ' ');
+  return plainText(`${what}${rule}${message === undefined ? '' : `: ${message}`}${whom}`).replaceAll(
+    '\n',
+    ' ',
+  );
 };

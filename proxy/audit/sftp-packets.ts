@@ -35,7 +35,14 @@ export const FXP = {
   EXTENDED_REPLY: 201,
 } as const;
 
-export const FX = { OK: 0, EOF: 1, PERMISSION_DENIED: 3, FAILURE: 4, BAD_MESSAGE: 5, OP_UNSUPPORTED: 8 } as const;
+export const FX = {
+  OK: 0,
+  EOF: 1,
+  PERMISSION_DENIED: 3,
+  FAILURE: 4,
+  BAD_MESSAGE: 5,
+  OP_UNSUPPORTED: 8,
+} as const;
 
 /** OpenSSH's limit for a packet, and room for its fields. Bytes. */
 export const LONGEST_PACKET = 256 * 1024 + 1024;
@@ -44,6 +51,8 @@ export const LONGEST_WHOLE = 64 * 1024;
 /** The protocol's limit for a handle. Bytes. */
 export const LONGEST_HANDLE = 256;
 const HEAD = 9;
+const COPY_BELOW = 2 * 1024;
+const GATHERED = 8 * 1024;
 
 export interface Whole {
   readonly kind: 'packet';
@@ -91,6 +100,8 @@ export class SftpReader {
   readonly #wantsWhole: WantsWhole;
   #chunks: Buffer[] = [];
   #kept = 0;
+  /** A buffer of ours at the end, that has room. What was handed out of it is never written to again. */
+  #tail: { readonly buffer: Buffer; end: number } | undefined;
   #state: Reading = { kind: 'head' };
 
   constructor(wantsWhole: WantsWhole) {
@@ -109,13 +120,36 @@ export class SftpReader {
 
   push(data: Buffer): void {
     if (data.length === 0) return;
-    this.#chunks.push(data);
+    if (this.#kept > 0 && data.length < COPY_BELOW) this.#gather(data);
+    else {
+      this.#chunks.push(data);
+      this.#tail = undefined;
+    }
     this.#kept += data.length;
   }
 
   clear(): void {
     this.#chunks = [];
+    this.#tail = undefined;
     this.#kept = 0;
+  }
+
+  /** Small pieces share a buffer, so that single bytes that wait don't cost a hundred times their size. */
+  #gather(data: Buffer): void {
+    const tail = this.#tail;
+    if (tail === undefined || tail.end + data.length > tail.buffer.length) {
+      const buffer = Buffer.allocUnsafeSlow(GATHERED);
+      data.copy(buffer, 0);
+      this.#tail = { buffer, end: data.length };
+      this.#chunks.push(buffer.subarray(0, data.length));
+      return;
+    }
+    data.copy(tail.buffer, tail.end);
+    const last = this.#chunks.at(-1);
+    const start = tail.end - (last?.length ?? 0);
+    tail.end += data.length;
+    if (this.#chunks.length > 0)
+      this.#chunks[this.#chunks.length - 1] = tail.buffer.subarray(start, tail.end);
   }
 
   /** The next part, when enough of it is there. After `malformed` nothing else comes. */
@@ -211,14 +245,17 @@ export class SftpReader {
     if (first !== undefined && first.length >= length) return first;
     const joined = Buffer.concat(this.#chunks);
     this.#chunks = [joined];
+    this.#tail = undefined;
     return joined;
   }
 
   #take(length: number): Buffer {
     const whole = this.#peek(length);
     const rest = whole.subarray(length);
-    if (rest.length === 0) this.#chunks.shift();
-    else this.#chunks[0] = rest;
+    if (rest.length === 0) {
+      this.#chunks.shift();
+      if (this.#chunks.length === 0) this.#tail = undefined;
+    } else this.#chunks[0] = rest;
     this.#kept -= length;
     return whole.subarray(0, length);
   }

@@ -35,7 +35,8 @@ export const spellings = (sent: string, home: string | undefined, resolved?: str
   const absolute = resolved === undefined ? textual : absolutePath(resolved, known);
   const others = new Set<string>([textual, sent]);
   for (const path of [textual, absolute]) {
-    if (home !== undefined && home !== '/' && path.startsWith(`${home}/`)) others.add(`~${path.slice(home.length)}`);
+    if (home !== undefined && home !== '/' && path.startsWith(`${home}/`))
+      others.add(`~${path.slice(home.length)}`);
   }
   if (sent.includes('\\')) {
     // Devices with Windows take both.

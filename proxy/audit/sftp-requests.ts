@@ -11,6 +11,8 @@ export interface PathUse {
   readonly path: Buffer;
   readonly access: readonly Access[];
   readonly reach: Reach;
+  /** Another way to read one of the other paths. */
+  readonly implied?: true;
 }
 
 export type SftpRequest =
@@ -142,12 +144,11 @@ const parse = (type: number, fields: Fields, version: number): SftpRequest => {
     case FXP.RENAME:
       return { kind: 'rename', from: fields.string(), to: fields.string(), how: '' };
     case FXP.SYMLINK:
-      // OpenSSH and the drafts disagree on the order, so that both names count as the link and as what it leads to.
-      return link('symlink', fields.string(), fields.string(), true);
+      return symlink(fields.string(), fields.string());
     case FXP.LINK: {
       const to = fields.string();
       const from = fields.string();
-      return link(fields.rest[0] === 1 ? 'symlink' : 'hardlink', from, to, fields.rest[0] === 1);
+      return fields.rest[0] === 1 ? symlink(from, to) : hardlink(from, to);
     }
     case FXP.EXTENDED:
       return extended(fields, version);
@@ -167,11 +168,34 @@ const paths = (word: string, uses: readonly PathUse[], how = '', quiet = false):
 });
 
 /** Whoever makes another name for a file can read and write it by that name. */
-const link = (word: string, from: Buffer, to: Buffer, either: boolean): SftpRequest =>
-  paths(word, [
-    { path: from, access: either ? ['read', 'write'] : ['read', 'write'], reach: either ? 'name' : 'follow' },
-    { path: to, access: either ? ['read', 'write'] : ['write'], reach: 'name' },
+const hardlink = (from: Buffer, to: Buffer): SftpRequest =>
+  paths('hardlink', [
+    { path: from, access: ['read', 'write'], reach: 'follow' },
+    { path: to, access: ['write'], reach: 'name' },
   ]);
+
+/** OpenSSH and the drafts disagree on the order, so that each name counts as the link and as what it leads to. */
+const symlink = (one: Buffer, other: Buffer): SftpRequest => {
+  const access = ['read', 'write'] as const;
+  return paths('symlink', [
+    { path: one, access, reach: 'name' },
+    { path: other, access, reach: 'name' },
+    ...[
+      [one, other],
+      [other, one],
+    ].flatMap(([target, link]) => {
+      const path = target === undefined || link === undefined ? undefined : beside(target, link);
+      return path === undefined ? [] : [{ path, access, reach: 'name', implied: true } as const];
+    }),
+  ]);
+};
+
+/** A relative target is meant from the folder of its link. */
+const beside = (target: Buffer, link: Buffer): Buffer | undefined => {
+  const slash = link.lastIndexOf(0x2f);
+  if (target[0] === 0x2f || slash < 0) return undefined;
+  return Buffer.concat([link.subarray(0, slash + 1), target]);
+};
 
 const openByFlags = (fields: Fields): SftpRequest => {
   const path = fields.string();
@@ -228,7 +252,7 @@ const extended = (fields: Fields, version: number): SftpRequest => {
     case 'posix-rename@openssh.com':
       return { kind: 'rename', from: fields.string(), to: fields.string(), how: 'replacing' };
     case 'hardlink@openssh.com':
-      return link('hardlink', fields.string(), fields.string(), false);
+      return hardlink(fields.string(), fields.string());
     case 'lsetstat@openssh.com': {
       const path = fields.string();
       const { access, how } = attributes(fields, version);
