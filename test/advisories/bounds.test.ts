@@ -15,6 +15,7 @@ import {
   encodeSignal,
   MESSAGE,
   parseChannelOpenConfirmation,
+  parseChannelWindowAdjust,
 } from '../../proxy/transport/messages.ts';
 import { gatewayHealth } from '../../src/gateway/control-client.ts';
 import { eventually, logLines } from '../gateway/gateway-events.ts';
@@ -164,8 +165,18 @@ describe.skipIf(!haveSshd)('one client', () => {
     using attacker = await mallory();
     const data = encodeSignal('X'.repeat(30_000));
     for (const recipient of await commands(attacker, 4, 'exec sleep 60')) {
-      for (let n = 0; n < 64; n += 1) attacker.send(encodeChannelData(recipient, Buffer.alloc(32_768)));
-      for (let n = 0; n < 1_500 && !attacker.gone; n += 1) {
+      // More than the device's window: the rest waits in the gateway, and what follows it as well.
+      let credit = 64;
+      for (let sent = 0; sent < 96; sent += 1) {
+        while (credit < 1) {
+          const adjust = await attacker.next(MESSAGE.CHANNEL_WINDOW_ADJUST);
+          if (adjust === undefined) throw new Error('no more window');
+          credit += Math.floor(parseChannelWindowAdjust(adjust).bytes / 32_768);
+        }
+        attacker.send(encodeChannelData(recipient, Buffer.alloc(32_768)));
+        credit -= 1;
+      }
+      for (let n = 0; n < 1_000 && !attacker.gone; n += 1) {
         attacker.send(encodeChannelRequest({ recipient, type: 'signal', wantReply: false, data }));
         if (n % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
       }

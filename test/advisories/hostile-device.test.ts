@@ -52,6 +52,9 @@ class HostileDevice {
   /** Messages of the gateway, above sign-in. */
   heard: Buffer[] = [];
   banner = '';
+  /** Takes no credential, and counts those that it was offered. */
+  refuses = false;
+  offered = 0;
   script: Script = () => {};
   port = 0;
   readonly #sockets = new Set<Socket>();
@@ -76,7 +79,8 @@ class HostileDevice {
               return;
             case MESSAGE.USERAUTH_REQUEST:
               if (this.banner !== '') transport.send(encodeUserauthBanner(this.banner));
-              if (payload.includes('publickey')) transport.send(encodeUserauthSuccess());
+              if (payload.includes('publickey')) this.offered += 1;
+              if (payload.includes('publickey') && !this.refuses) transport.send(encodeUserauthSuccess());
               else transport.send(encodeUserauthFailure(['publickey'], false));
               return;
             default:
@@ -322,13 +326,34 @@ describe.skipIf(!haveSshd)('a hostile device', () => {
     await othersWork();
   });
 
+  it('that refuses the credential is not asked again and again, whatever users do', async () => {
+    device.refuses = true;
+    device.offered = 0;
+    using attacker = await victor();
+    const first = await attacker.session(exec('x'));
+    expect(first.stderr).toContain('did not accept the credential');
+    for (let n = 0; n < 10; n += 1) {
+      const again = await attacker.session(exec('x'));
+      expect(again.stderr).toContain('has just refused the credential');
+    }
+    expect(device.offered).toBe(1);
+    device.refuses = false;
+    await othersWork();
+  });
+
   it('that is not the device of the pinned key never sees the credential', async () => {
     await site.gateway.apply({
-      devices: [{ name: 'evil1', host: '127.0.0.1', port: device.port, hostKey: site.device.hostKey }],
+      devices: [{ name: 'evil2', host: '127.0.0.1', port: device.port, hostKey: site.device.hostKey }],
+      credentials: [
+        { name: 'evil2-login', device: 'evil2', username: 'root', privateKey: site.device.key.privateKey },
+      ],
+      grants: [{ name: 'evil2', users: ['victor'], devices: ['evil2'], channels: ['exec'] }],
     });
-    using attacker = await victor();
+    using attacker = await victor('evil2');
+    const seen = device.offered;
     const result = await attacker.session(exec('x'));
-    expect(result.stderr).toContain('HOST KEY OF evil1 HAS CHANGED');
+    expect(result.stderr).toContain('HOST KEY OF evil2 HAS CHANGED');
     expect(device.heard).toEqual([]);
+    expect(device.offered).toBe(seen);
   });
 });
