@@ -817,7 +817,12 @@ export class Gate {
   }
 
   #plain(): boolean {
-    return !this.#screen.modes.everEditor && !this.#redrawn.rows.worked && !this.#redrawn.columns.worked;
+    return (
+      !this.#screen.modes.everEditor &&
+      !this.#redrawn.rows.worked &&
+      !this.#redrawn.columns.worked &&
+      this.#keys.edits !== 'editing'
+    );
   }
 
   #doubtful(reading: Reading, extra: readonly Doubt[]): Reading {
@@ -1133,7 +1138,10 @@ export class Gate {
     this.#mayLeave = true;
     this.#prefilled = judged.keyClass === 'submit-and-next';
     this.#kept =
-      this.#screen.modes.editorOn && judged.keyClass === 'submit' && !this.#freeProgram()
+      // Others say so when they stop reading, and a multiplexer in between may leave that out.
+      (this.#dialect === 'fish' || (this.#dialect === 'zsh' && judged.token.kind === 'meta')) &&
+      this.#screen.modes.editorOn &&
+      judged.keyClass === 'submit'
         ? { keys: this.#keys, anchor: this.#anchor, text }
         : undefined;
     this.#toDevice(bytes, origin);
@@ -1201,7 +1209,8 @@ export class Gate {
   #promptReady(since: number, editorBack: boolean): boolean {
     const silent = this.#now - this.#lastDevice;
     const waited = this.#now - since;
-    if (this.#lastDevice < since) return false;
+    // Looking at the screen draws it: not while output streams.
+    if (this.#lastDevice < since || silent < 6) return false;
     const at = this.#prompts.atCursor(this.#screen);
     if (editorBack) return silent >= (at === 'known' ? 6 : 25);
     if (this.#dialect === 'zsh' || this.#dialect === 'fish') {
@@ -1273,6 +1282,7 @@ export class Gate {
   #cleanPrompt(phase: Extract<Phase, { kind: 'erase' }>): boolean {
     const silent = this.#now - this.#lastDevice;
     if (this.#lastDevice < phase.since || this.#now - phase.since < 0.8 * this.#roundTrip) return false;
+    if (silent < 8) return false;
     if (this.#settings.erase === 'kill-line') {
       return silent >= 40 && this.#read().text.trim() === '';
     }
@@ -1482,6 +1492,7 @@ export class Gate {
 
   /** Editors give themselves away by how they draw; it only decides which keys expand history. */
   #noticeDialect(bytes: Buffer): void {
+    if (bytes.length > 4096) return;
     if (bytes.includes('\x1b[27m\x1b[24m')) this.#dialect = 'zsh';
     else if (bytes.includes('\u23ce') && bytes.includes('\x1b[K')) this.#dialect = 'fish';
   }

@@ -18,6 +18,17 @@ type ScanState = 'ground' | 'escape' | 'escape-intermediate' | 'csi' | 'string' 
 /** Longer parameters than this belong to no mode that we follow. */
 const MAXIMUM_PARAMETERS = 96;
 
+/** The offset behind a whole colour sequence (SGR) that starts at `at`, the most common one in bulk output; else -1. */
+function colourEnd(data: Buffer, at: number): number {
+  if (data[at + 1] !== 0x5b) return -1;
+  let end = at + 2;
+  for (; end < data.length; end++) {
+    const byte = data[end] ?? 0;
+    if (byte < 0x30 || byte > 0x3b) break;
+  }
+  return data[end] === 0x6d ? end + 1 : -1;
+}
+
 export class OutputScanner {
   #state: ScanState = 'ground';
   #introducer = 0;
@@ -80,6 +91,11 @@ export class OutputScanner {
       if (byte >= 0x20 && byte < 0x7f) continue;
       if (byte === 0x0a || byte === 0x0d || byte === 0x07 || byte === 0x09 || byte === 0x00) continue;
       if (byte === 0x1b) {
+        const end = colourEnd(data, at);
+        if (end !== -1) {
+          at = end - 1;
+          continue;
+        }
         this.#state = 'escape';
         return at + 1;
       }

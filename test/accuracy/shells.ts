@@ -265,6 +265,16 @@ const mksh: ShellKind = {
   },
 };
 
+/** Lines of tcsh's `history 1`, each event once: the hook fires for empty lines, too. */
+function numbered(text: string): string[] {
+  const events = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^\s*(\d+)\s+\d+:\d+\s+(.*)$/.exec(line);
+    if (match !== null) events.set(match[1] ?? '', match[2] ?? '');
+  }
+  return [...events.values()];
+}
+
 const tcsh: ShellKind = {
   name: 'tcsh',
   family: 'tcsh',
@@ -279,20 +289,13 @@ const tcsh: ShellKind = {
         'unset autologout',
         'unset savehist',
         options.rc ?? '',
-        `alias postcmd 'history -h 1 >> "${directory}/truth"'`,
+        `alias postcmd 'history 1 >> "${directory}/truth"'`,
         '',
       ].join('\n'),
     );
-    return started(
-      directory,
-      '/usr/bin/tcsh',
-      ['-i'],
-      () =>
-        readText(join(directory, 'truth'))
-          .split('\n')
-          .filter((line) => line !== '' && !line.startsWith('#+')),
-      { SHELL: '/usr/bin/tcsh' },
-    );
+    return started(directory, '/usr/bin/tcsh', ['-i'], () => numbered(readText(join(directory, 'truth'))), {
+      SHELL: '/usr/bin/tcsh',
+    });
   },
 };
 
@@ -548,7 +551,8 @@ const psql: ShellKind = {
       () =>
         readText(history)
           .split('\n')
-          .filter((line) => line !== '' && line !== '\\q'),
+          .filter((line) => line !== '' && line !== '\\q')
+          .map((line) => line.replaceAll('\x01', '\n')),
       { INPUTRC: '/dev/null' },
       '\x03\x15\\q\r',
     );
