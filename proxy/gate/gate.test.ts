@@ -240,6 +240,24 @@ describe('keys that could run something unread', () => {
     },
   );
 
+  test('a paste with control characters in it is dropped', () => {
+    const bench = new Bench(release).type('\x1b[200~rm x\x0f\x1b[201~').wait(300);
+    expect(bench.editor.received.toString()).toBe('');
+  });
+
+  test('a paste with line ends is judged before anything of it is passed on', () => {
+    const bench = new Bench(blockRm).type('\x1b[200~echo a\nrm x\n\x1b[201~').wait(1_000);
+    expect(bench.requests).toMatchObject([{ what: 'paste' }]);
+    expect(bench.editor.received.toString()).toBe('\x03');
+    bench.type('echo ok\r').wait(500);
+    expect(bench.editor.ran).toEqual(['echo ok']);
+  });
+
+  test('^D on a line of a terminal without an editor is held', () => {
+    const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('rm x\x04').wait(500);
+    expect(bench.requests.map((request) => request.reading.text)).toEqual(['rm x']);
+  });
+
   test('Tab is dropped while the line holds a substitution', () => {
     const bench = new Bench(release).type('echo $(rm x)').type('\t').wait(200);
     expect(bench.editor.received.includes('\t')).toBe(false);

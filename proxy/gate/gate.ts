@@ -188,7 +188,14 @@ export class Gate {
   #lineUsedKeys = false;
   #suffixSettled = false;
   /** The line that was let go while its editor has not said that it stopped reading. */
-  #kept: { readonly keys: KeysModel; readonly anchor: Anchor | undefined; readonly text: string } | undefined;
+  #kept:
+    | {
+        readonly keys: KeysModel;
+        readonly anchor: Anchor | undefined;
+        readonly text: string;
+        readonly row: number;
+      }
+    | undefined;
   #resumed = false;
   /** The alternate screen was entered and no bracketed paste was switched on since. */
   #alternateEntered = false;
@@ -468,7 +475,7 @@ export class Gate {
         return;
       case 'end-of-file':
         // On a line without an editor ^D hands over what was typed so far.
-        if (gate && !this.#screen.modes.editorOn && !this.#keys.empty) {
+        if (gate && !this.#editorProven() && !this.#keys.empty) {
           this.#submit(token, 'submit');
           return;
         }
@@ -516,6 +523,11 @@ export class Gate {
         this.#forward(token);
         return;
     }
+  }
+
+  /** A line editor that redraws when asked really reads; bracketed paste alone could be printed by anyone. */
+  #editorProven(): boolean {
+    return this.#screen.modes.editorOn && this.#redrawn.rows.worked;
   }
 
   #refuseKey(token: KeyToken, because: string): void {
@@ -583,6 +595,11 @@ export class Gate {
     );
     if (this.#settings.mode === 'enforce' && !this.#screen.modes.editorOn) {
       this.#pasteAsKeys(content);
+      return;
+    }
+    const gated = this.#settings.mode === 'enforce' && this.#settings.gateKeys;
+    if (gated && /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(content.toString('latin1'))) {
+      this.#refuseKey({ ...start, bytes: content }, 'a paste may not hold control characters');
       return;
     }
     const lines = /[\r\n]/.test(content.toString('latin1'));
@@ -1142,7 +1159,7 @@ export class Gate {
       (this.#dialect === 'fish' || (this.#dialect === 'zsh' && judged.token.kind === 'meta')) &&
       this.#screen.modes.editorOn &&
       judged.keyClass === 'submit'
-        ? { keys: this.#keys, anchor: this.#anchor, text }
+        ? { keys: this.#keys, anchor: this.#anchor, text, row: this.#screen.cursor.row }
         : undefined;
     this.#toDevice(bytes, origin);
     this.#keys = new KeysModel();

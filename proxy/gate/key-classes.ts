@@ -69,6 +69,8 @@ function control(code: number): KeyClass {
     case 0x08:
     case 0x0b:
     case 0x0c:
+    // ^Q: without it nobody gets a terminal back that ^S has stopped.
+    case 0x11:
     case 0x14:
     case 0x15:
     case 0x16:

@@ -19,6 +19,11 @@ describe('key tokens', () => {
       fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes)),
       fc
         .constantFrom(
+          '\x1b[M',
+          '\x1b[[',
+          '\r',
+          '\n',
+          '\x1bP',
           '\x1b[200~',
           '\x1b[201~',
           '\x1b',
@@ -44,6 +49,11 @@ describe('key tokens', () => {
         for (let i = 0; i < 400 && tokenizer.waiting; i++) out.push(...tokenizer.flush());
         expect(bytesOf(out).equals(Buffer.concat(chunks))).toBe(true);
         expect(out.every((token) => token.bytes.length > 0)).toBe(true);
+        // No submit key may hide inside a token that is not one.
+        for (const token of out) {
+          if (isEnter(token) || token.kind === 'paste-text') continue;
+          expect(token.bytes.includes(0x0d) || token.bytes.includes(0x0a)).toBe(false);
+        }
       }),
     );
   });
@@ -71,6 +81,11 @@ describe('key tokens', () => {
     const tokenizer = new KeyTokenizer();
     expect(tokenizer.push(rocket.subarray(0, 2))).toEqual([]);
     expect(tokenizer.push(rocket.subarray(2))).toMatchObject([{ kind: 'text', text: '🚀' }]);
+  });
+
+  test('a submit key inside a mouse report or a console key is still a submit key', () => {
+    expect(tokens('\x1b[M\r  ').filter(isEnter)).toHaveLength(1);
+    expect(tokens('\x1b[[\r').filter(isEnter)).toHaveLength(1);
   });
 
   test('C1 controls are invalid in either form', () => {

@@ -392,12 +392,22 @@ export class KeyTokenizer {
       if (data.length < at + 6) {
         return final ? this.#unfinished(data, at, true, tokens) : at;
       }
+      // Coordinates start at 32: a control in their place is a key of its own.
+      if (data.subarray(at + 3, at + 6).some((byte) => byte < 0x20 || byte === 0x7f)) {
+        tokens.push({ kind: 'unknown', bytes: data.subarray(at, at + 3) });
+        return at + 3;
+      }
       tokens.push({ kind: 'mouse', bytes: data.subarray(at, at + 6) });
       return at + 6;
     }
     // The Linux console's F1 to F5: CSI [ letter.
     if (data[at + 2] === 0x5b) {
       if (data.length < at + 4) return final ? this.#unfinished(data, at, true, tokens) : at;
+      const letter = data[at + 3] ?? 0;
+      if (letter < 0x41 || letter > 0x5a) {
+        tokens.push({ kind: 'unknown', bytes: data.subarray(at, at + 3) });
+        return at + 3;
+      }
       tokens.push(key(data.subarray(at, at + 4), 'function', 0));
       return at + 4;
     }

@@ -93,7 +93,7 @@ function started(
     directory,
     farewell,
     truth,
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }),
   };
 }
 
