@@ -307,7 +307,9 @@ export class InputGate implements Disposable {
 }
 
 const INTERPRETER =
-  /^(?:python|pypy|perl|ruby|node|nodejs|deno|bun|php|lua|luajit|tclsh|wish|expect|osascript|Rscript|R|gdb|psql|mysql|mariadb|sqlite3?|redis-cli|mongo|mongosh|ed|ex|vi|vim|nvim|at|batch|crontab|csh|tcsh|fish|rc|es|nu|pwsh|xonsh|ssh|docker|podman|kubectl|nc|ncat|socat|make|awk|gawk|mawk)[\d.]*$/;
+  /^(?:python|pypy|perl|ruby|node|nodejs|deno|bun|php|lua|luajit|tclsh|wish|expect|osascript|Rscript|R|gdb|psql|mysql|mariadb|sqlite3?|redis-cli|mongo|mongosh|ed|ex|vi|vim|nvim|at|batch|crontab|csh|tcsh|fish|rc|es|nu|pwsh|xonsh|ssh|docker|podman|kubectl|nc|ncat|socat|make|awk|gawk|mawk|sed|dc|m4|lftp|sftp|ftp|telnet|ipython|bpython|julia|guile|emacs|erl|iex|elixir|ghci|scala|jshell|gnuplot|octave|script|newgrp|sg|unshare|nsenter|doas|runuser|pkexec|screen|tmux|xargs|parallel)[\d.]*$/;
+/** Names of standard input as a file. */
+const STANDARD_INPUT = /^(?:-|\/dev\/stdin|\/dev\/fd\/0|\/proc\/(?:self|thread-self)\/fd\/0)$/;
 const SHELL = /^(?:sh|bash|dash|ash|ksh|ksh93|mksh|zsh|busybox|rbash|su|sudo)$/;
 
 const takesItsInput = (command: Analysis['commands'][number]): boolean =>
@@ -325,22 +327,32 @@ export const interpreterOnInput = (analysis: Analysis): string | undefined =>
     if (!INTERPRETER.test(command.name) || !takesItsInput(command)) return false;
     const words = command.argv.slice(1);
     const operands = words.filter((word) => !word.startsWith('-') || word === '-');
+    if (programFromInput(words)) return true;
     switch (true) {
-      case /^(?:ssh|docker|podman|kubectl|nc|ncat|socat|make|psql|mysql|mariadb|sqlite3?|redis-cli|mongo|mongosh|gdb|ed|ex|vi|vim|nvim)/.test(
+      case /^(?:script|newgrp|sg|unshare|nsenter|doas|runuser|pkexec|screen|tmux|xargs|parallel|ssh|docker|podman|kubectl|nc|ncat|socat|make|psql|mysql|mariadb|sqlite3?|redis-cli|mongo|mongosh|gdb|ed|ex|vi|vim|nvim)/.test(
         command.name,
       ):
         return (
           !words.some((word) => /^-(?:c|e|f)$|^--(?:command|file|execute)/.test(word)) &&
           !hasInner(analysis, command)
         );
-      case /awk$/.test(command.name):
+      case /^(?:[gm]?awk|sed)$/.test(command.name):
         return false;
       case command.name === 'crontab' || command.name === 'at' || command.name === 'batch':
         return command.name !== 'crontab' || words.includes('-');
       default:
-        return operands.length === 0 || operands[0] === '-' || operands[0] === '/dev/stdin';
+        return operands.length === 0 || STANDARD_INPUT.test(operands[0] ?? '');
     }
   })?.name;
+
+/** True when a program is named that stands on standard input: `-f -`, `--file=/dev/stdin`. */
+const programFromInput = (words: readonly string[]): boolean =>
+  words.some(
+    (word, at) =>
+      (/^(?:-[a-zA-Z]*f|--(?:exec-)?file|--expression-file)$/.test(word) &&
+        STANDARD_INPUT.test(words[at + 1] ?? '')) ||
+      STANDARD_INPUT.test(/^(?:-f|--(?:exec-)?file=)(.+)$/.exec(word)?.[1] ?? ''),
+  );
 
 const hasInner = (analysis: Analysis, command: Analysis['commands'][number]): boolean => {
   const at = analysis.commands.indexOf(command);
@@ -366,7 +378,7 @@ export const shellOnInput = (analysis: Analysis): boolean =>
         if (words.some((word) => /^-[a-zA-Z]*c$/.test(word))) return false;
         if (words.some((word) => /^-[a-zA-Z]*s/.test(word))) return true;
         const operands = operandsOf(words);
-        return operands.length === 0 || operands[0] === '-' || operands[0] === '/dev/stdin';
+        return operands.length === 0 || STANDARD_INPUT.test(operands[0] ?? '');
       }
     }
   });
