@@ -1,8 +1,8 @@
 // A device: Debian's own sshd on a loopback port, with host keys and an account of its own. As root it gets a
 // throw-away system user with a password; otherwise it serves the user who runs the tests, by key only.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type KeyPair, makeKey } from './keys.ts';
 import { isRoot } from './need.ts';
@@ -82,6 +82,7 @@ function makeAccount(scratch: Scratch, folder: string, shell: string): Device['a
     const { username, homedir } = userInfo();
     return { name: username, password: undefined, home: homedir };
   }
+  removeForgottenAccounts();
   const name = `sallyport-${randomBytes(4).toString('hex')}`;
   const password = randomBytes(12).toString('base64url');
   const home = `${folder}/home`;
@@ -105,4 +106,13 @@ function makeAccount(scratch: Scratch, folder: string, shell: string): Device['a
   writeFileSync(`${home}/.bash_profile`, '. ~/.bashrc\n');
   writeFileSync(`${home}/.hushlogin`, '');
   return { name, password, home };
+}
+
+/** Accounts of runs that were killed: their names are ours and their homes are gone. */
+function removeForgottenAccounts(): void {
+  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
+    const [name = '', , , , , home = ''] = line.split(':');
+    if (!/^sallyport-[0-9a-f]{8}$/.test(name) || existsSync(home)) continue;
+    spawnSync('userdel', ['--force', name], { stdio: 'ignore' });
+  }
 }
