@@ -13,6 +13,8 @@ import {
 } from '../channels/gate-port.ts';
 import { ExecGate } from './exec-gate.ts';
 import type { AuditDeps } from './ports.ts';
+import { readScpArguments } from './scp-arguments.ts';
+import { ScpGate } from './scp-gate.ts';
 import { SftpGate } from './sftp-gate.ts';
 
 export interface AuditGates extends GateFactory {
@@ -116,8 +118,12 @@ class AuditedChannel implements ChannelGate {
   #gateFor(request: ChannelStart): ChannelGate {
     switch (request.kind) {
       case 'shell':
-      case 'exec':
-        return new ExecGate(this.#deps, this.#context, this.#outlet);
+      case 'exec': {
+        const gate = new ExecGate(this.#deps, this.#context, this.#outlet);
+        return request.kind === 'exec' && readScpArguments(request.command.toString('utf8')) !== undefined
+          ? new ScpGate(this.#deps, this.#context, this.#outlet, gate)
+          : gate;
+      }
       case 'subsystem':
         if (request.name === 'sftp') return new SftpGate(this.#deps, this.#context, this.#outlet);
         return openGates.open(this.#context, this.#outlet);

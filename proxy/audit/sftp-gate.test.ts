@@ -307,7 +307,7 @@ describe('the sftp gate', () => {
     expect(bench.rows.map(({ detail }) => detail)).toEqual([
       'wrote 10 bytes partial: not from the beginning',
       'wrote 12 bytes partial: the channel was closed',
-      'wrote 19 bytes partial: the file was not emptied',
+      'wrote 19 bytes partial: written over an older content',
     ]);
   });
 

@@ -32,7 +32,7 @@ import {
 } from './sftp-packets.ts';
 import { askedOf, LONGEST_PATH, type Spellings, spellings, splitName } from './sftp-paths.ts';
 import { type PathUse, readRequest, type SftpRequest } from './sftp-requests.ts';
-import { MOST_HANDLES, type OpenFile, openFile, openFolder, summaryOf } from './sftp-transfers.ts';
+import { cutAt, MOST_HANDLES, type OpenFile, openFile, openFolder, summaryOf } from './sftp-transfers.ts';
 
 /** Requests without an answer; whoever has more under way waits. */
 const MOST_OUTSTANDING = 8_192;
@@ -424,7 +424,8 @@ export class SftpGate implements ChannelGate {
         return { kind: 'operation', record };
       case 'change':
         if (request.access === 'write') {
-          this.#handles.get(request.handle)?.file.written.spoil('its length was changed');
+          const file = this.#handles.get(request.handle)?.file;
+          if (file !== undefined) cutAt(file, request.size);
         }
         return { kind: 'operation', record };
       case 'paths':

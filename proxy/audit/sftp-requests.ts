@@ -45,6 +45,8 @@ export type SftpRequest =
       readonly word: string;
       readonly handle: string;
       readonly access: Access;
+      /** The length that it is given. */
+      readonly size: bigint | undefined;
       readonly how: string;
     }
   | { readonly kind: 'copy-data'; readonly from: string; readonly to: string }
@@ -132,8 +134,8 @@ const parse = (type: number, fields: Fields, version: number): SftpRequest => {
     }
     case FXP.FSETSTAT: {
       const handle = handleOf(fields);
-      const { access, how } = attributes(fields, version);
-      return { kind: 'change', word: access === 'write' ? 'truncate' : 'setstat', handle, access, how };
+      const { access, size, how } = attributes(fields, version);
+      return { kind: 'change', word: access === 'write' ? 'truncate' : 'setstat', handle, access, size, how };
     }
     case FXP.REMOVE:
       return paths('remove', [{ path: fields.string(), access: ['delete'], reach: 'name' }]);
@@ -234,16 +236,23 @@ const openByMask = (fields: Fields): SftpRequest => {
   };
 };
 
-const attributes = (fields: Fields, version: number): { readonly access: Access; readonly how: string } => {
+const attributes = (
+  fields: Fields,
+  version: number,
+): { readonly access: Access; readonly size: bigint | undefined; readonly how: string } => {
   const flags = fields.uint32();
   const how: string[] = [];
+  let size: bigint | undefined;
   if (version <= 3) {
-    if ((flags & ATTR_SIZE) !== 0) how.push(`size=${fields.uint64()}`);
+    if ((flags & ATTR_SIZE) !== 0) {
+      size = fields.uint64();
+      how.push(`size=${size}`);
+    }
     if ((flags & ATTR_OWNER) !== 0) how.push(`owner=${fields.uint32()}:${fields.uint32()}`);
     if ((flags & ATTR_PERMISSIONS) !== 0) how.push(`mode=${(fields.uint32() & 0o7777).toString(8)}`);
     if ((flags & ATTR_TIMES) !== 0) how.push('times');
   }
-  return { access: (flags & ATTR_SIZE) !== 0 ? 'write' : 'attributes', how: how.join(' ') };
+  return { access: (flags & ATTR_SIZE) !== 0 ? 'write' : 'attributes', size, how: how.join(' ') };
 };
 
 const extended = (fields: Fields, version: number): SftpRequest => {

@@ -56,29 +56,38 @@ export interface OpenFile {
   readToEnd: boolean;
   readonly writes: boolean;
   readonly reads: boolean;
+  /** Nothing of an older content is left: what was written is the whole file. */
+  exact: boolean;
 }
 
-export const openFile = (path: string, reads: boolean, writes: boolean, fresh: boolean): OpenFile => {
-  const written = new Content();
-  if (writes && !fresh) written.spoil('the file was not emptied');
-  return { path, folder: false, written, read: new Content(), readToEnd: false, writes, reads };
-};
-
-export const openFolder = (path: string): OpenFile => ({
+export const openFile = (path: string, reads: boolean, writes: boolean, fresh: boolean): OpenFile => ({
   path,
-  folder: true,
+  folder: false,
   written: new Content(),
   read: new Content(),
   readToEnd: false,
-  writes: false,
-  reads: false,
+  writes,
+  reads,
+  exact: fresh,
 });
+
+export const openFolder = (path: string): OpenFile => ({
+  ...openFile(path, false, false, false),
+  folder: true,
+});
+
+/** Some clients write over what is there, and cut the rest off at the end. */
+export const cutAt = (file: OpenFile, size: bigint | undefined): void => {
+  if (size !== undefined && size === file.written.next) file.exact = true;
+  else file.written.spoil('its length was changed');
+};
 
 /** What an auditor is told of a file that was closed; `cut`: it was not closed by the client. */
 export const summaryOf = (file: OpenFile, cut: string | undefined): string => {
   const parts: string[] = [];
   if (file.writes || file.written.bytes > 0) {
     if (cut !== undefined) file.written.spoil(cut);
+    else if (!file.exact) file.written.spoil('written over an older content');
     parts.push(`wrote ${file.written.bytes} bytes ${file.written.finish()}`);
   }
   if (file.read.bytes > 0 || (file.reads && !file.writes)) {
