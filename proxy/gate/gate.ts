@@ -1238,6 +1238,8 @@ export class Gate {
     if (waited < 0.8 * this.#roundTrip) return false;
     if (at === 'known') return silent >= 12;
     if (at === 'alike') return silent >= 80;
+    // What came so far may still be the echo of what was typed before.
+    if (waited < 1.4 * this.#roundTrip + ANCHOR_SILENCE) return false;
     return this.#prompts.known.length === 0 && silent >= ANCHOR_SILENCE && this.#screen.cursor.column > 0;
   }
 
@@ -1315,7 +1317,7 @@ export class Gate {
     const { row, column } = this.#screen.cursor;
     const left = textOf(this.#screen.row(row)?.cells ?? [], 0, column);
     const prompt = this.#anchor?.prompt ?? '';
-    return prompt.trim() !== '' && left.endsWith(prompt);
+    return prompt.trim() !== '' && left.endsWith(prompt.slice(-8));
   }
 
   #retyping(phase: Extract<Phase, { kind: 'retype' }>): boolean {
