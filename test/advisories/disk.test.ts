@@ -10,7 +10,8 @@ import { haveSshd, isRoot, works } from '../harness/need.ts';
 import { openSite, type Site } from '../harness/site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-disk-'));
-const canMount = isRoot && works('mount', '-t', 'tmpfs', '-o', 'size=2m,mode=0700', 'sallyport-test', folder);
+const canMount =
+  haveSshd && isRoot && works('mount', '-t', 'tmpfs', '-o', 'size=2m,mode=0700', 'sallyport-test', folder);
 
 describe.skipIf(!canMount)('a disk that is full', () => {
   let site: Site;
