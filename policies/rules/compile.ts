@@ -20,7 +20,14 @@ export type Operation =
       /** The new name of a rename, the target of a link. */
       readonly target?: string | undefined;
     }
-  | { readonly channel: 'forward'; readonly address: string; readonly port: number };
+  | {
+      readonly channel: 'forward';
+      /** `unix:/path` for a socket, with port 0. */
+      readonly address: string;
+      readonly port: number;
+      /** What is spoken inside, as far as it was recognised. */
+      readonly protocol?: 'ssh' | undefined;
+    };
 
 export type Subject =
   | {
@@ -156,8 +163,8 @@ export function compileConditions(conditions: Conditions & { readonly when?: Whe
     const all = conditions.forward.map((f, i) => attempt(['forward', i], () => forwardPattern(f)));
     tests.push((s) => {
       if (s.kind !== 'operation' || s.operation.channel !== 'forward') return 'no';
-      const { address, port } = s.operation;
-      return all.some((f) => f(address, port)) ? 'yes' : 'no';
+      const { address, port, protocol } = s.operation;
+      return all.some((f) => f(address, port, protocol)) ? 'yes' : 'no';
     });
     found(undefined);
   }
@@ -542,8 +549,21 @@ function assignmentsOf(
   return out;
 }
 
-/** `10.0.0.0/8`, `10.0.0.0/8:5432`, `*.example.org:80`, `[::1]:22`, `*:3306`. */
-function forwardPattern(pattern: string): (address: string, port: number) => boolean {
+type ForwardTest = (address: string, port: number, protocol?: 'ssh') => boolean;
+
+/**
+ * `10.0.0.0/8`, `10.0.0.0/8:5432`, `*.example.org:80`, `[::1]:22`, `*:3306`; `unix:/run/*.sock` for sockets;
+ * `ssh://` before any of them: only once SSH is spoken inside.
+ */
+function forwardPattern(pattern: string): ForwardTest {
+  if (pattern.startsWith('ssh://')) {
+    const where = forwardPattern(pattern.slice('ssh://'.length));
+    return (address, port, protocol) => protocol === 'ssh' && where(address, port);
+  }
+  if (pattern.startsWith('unix:')) {
+    const path = pathGlob(pattern.slice('unix:'.length));
+    return (address) => address.startsWith('unix:') && path.test(address.slice('unix:'.length));
+  }
   const m =
     /^(?:\[([^\]]+)\]|([^:]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*(?:\/\d+)?))(?::(\d{1,5}(?:-\d{1,5})?|\*))?$/.exec(
       pattern,

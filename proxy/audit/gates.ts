@@ -1,21 +1,22 @@
 // Chooses the gate of each channel by what the channel is asked to be. A kind of channel that has no gate of its own
 // passes; each that has one is a file beside this.
-import {
-  type ChannelGate,
-  type ChannelStart,
-  type ClientEvent,
-  type DeviceEvent,
-  type GateContext,
-  type GateFactory,
-  type GateOutlet,
-  openGates,
-  type StartVerdict,
+import type {
+  ChannelGate,
+  ChannelStart,
+  ClientEvent,
+  DeviceEvent,
+  GateContext,
+  GateFactory,
+  GateOutlet,
+  StartVerdict,
 } from '../channels/gate-port.ts';
 import { ExecGate } from './exec-gate.ts';
+import { type Admitted, admitForward, ForwardGate, isForward } from './forward-gate.ts';
 import type { AuditDeps } from './ports.ts';
 import { readScpArguments } from './scp-arguments.ts';
 import { ScpGate } from './scp-gate.ts';
 import { SftpGate } from './sftp-gate.ts';
+import { SubsystemGate } from './subsystem-gate.ts';
 
 export interface AuditGates extends GateFactory {
   /** Ends every session that this user has open here. */
@@ -26,12 +27,24 @@ export const createAuditGates = (deps: AuditDeps): AuditGates => {
   const open = new Set<AuditedChannel>();
   /** When a user was disabled: sessions from before may open no more channels. */
   const disabled = new Map<string, number>();
+  const withdrawn = (context: GateContext): boolean => {
+    const since = disabled.get(context.user.name);
+    return since !== undefined && context.startedAt <= since;
+  };
+  /** Forwards that were judged before they were opened. */
+  const admitted = new WeakMap<ChannelStart, Admitted>();
   return {
+    admit: async (context, start, what) => {
+      if (!isForward(start)) return { kind: 'pass' };
+      if (withdrawn(context)) return WITHDRAWN;
+      const { admission, admitted: found } = await admitForward(deps, context, start, what);
+      if (found !== undefined) admitted.set(start, found);
+      return admission;
+    },
     open: (context, outlet) => {
-      const channel = new AuditedChannel(deps, context, outlet, () => open.delete(channel));
+      const channel = new AuditedChannel(deps, context, outlet, admitted, () => open.delete(channel));
       open.add(channel);
-      const since = disabled.get(context.user.name);
-      if (since !== undefined && context.startedAt <= since) channel.refuseAll();
+      if (withdrawn(context)) channel.refuseAll();
       return channel;
     },
     endSessionsOf: (userName, reason, tell) => {
@@ -40,6 +53,13 @@ export const createAuditGates = (deps: AuditDeps): AuditGates => {
     },
   };
 };
+
+const WITHDRAWN = {
+  kind: 'refuse',
+  code: 'SP_USER_DISABLED',
+  detail: 'the user was disabled after the session began',
+  tell: 'Your access has been withdrawn. Ask your administrator.',
+} as const;
 
 type Phase =
   | { readonly kind: 'opened' }
@@ -51,11 +71,19 @@ class AuditedChannel implements ChannelGate {
   readonly #deps: AuditDeps;
   readonly #context: GateContext;
   readonly #outlet: GateOutlet;
+  readonly #admitted: WeakMap<ChannelStart, Admitted>;
   readonly #gone: () => void;
   #phase: Phase = { kind: 'opened' };
 
-  constructor(deps: AuditDeps, context: GateContext, outlet: GateOutlet, gone: () => void) {
+  constructor(
+    deps: AuditDeps,
+    context: GateContext,
+    outlet: GateOutlet,
+    admitted: WeakMap<ChannelStart, Admitted>,
+    gone: () => void,
+  ) {
     this.#deps = deps;
+    this.#admitted = admitted;
     this.#context = context;
     this.#outlet = outlet;
     this.#gone = gone;
@@ -77,12 +105,7 @@ class AuditedChannel implements ChannelGate {
     switch (this.#phase.kind) {
       case 'refusing':
       case 'ended':
-        return {
-          kind: 'refuse',
-          code: 'SP_USER_DISABLED',
-          detail: 'the user was disabled after the session began',
-          tell: 'Your access has been withdrawn. Ask your administrator.',
-        };
+        return WITHDRAWN;
       case 'opened':
       case 'gated': {
         const gate = this.#gateFor(request);
@@ -125,14 +148,15 @@ class AuditedChannel implements ChannelGate {
           : gate;
       }
       case 'subsystem':
-        if (request.name === 'sftp') return new SftpGate(this.#deps, this.#context, this.#outlet);
-        return openGates.open(this.#context, this.#outlet);
+        return request.name === 'sftp'
+          ? new SftpGate(this.#deps, this.#context, this.#outlet)
+          : new SubsystemGate(this.#deps, this.#context, this.#outlet);
       case 'direct-tcpip':
       case 'forwarded-tcpip':
       case 'streamlocal':
       case 'agent':
       case 'x11':
-        return openGates.open(this.#context, this.#outlet);
+        return new ForwardGate(this.#deps, this.#context, this.#outlet, this.#admitted.get(request));
     }
   }
 }

@@ -30,6 +30,8 @@ export interface OperationRequest {
   readonly analysed: object;
   /** Not worth a line in the log unless a rule says something about it. */
   readonly quiet: boolean;
+  /** Waits for the log also when no rule has anything to say. */
+  readonly durable?: boolean;
 }
 
 export interface OperationRecord {
@@ -111,7 +113,7 @@ export class OperationJudge implements Disposable {
   judge(request: OperationRequest): OperationRuling | Promise<OperationRuling> {
     if (this.#failed) return NOT_LOGGED;
     const decision = this.#decide(request, () => 0);
-    if (decision.matches.length > 0) return this.#watched(request, decision);
+    if (decision.matches.length > 0 || request.durable === true) return this.#watched(request, decision);
     if (request.quiet) return { kind: 'pass', record: undefined, rules: [] };
     return { kind: 'pass', record: this.#recordAside(this.#entry(request, decision, 'ran')), rules: [] };
   }

@@ -13,6 +13,7 @@ import type {
   GateOutlet,
   StartVerdict,
 } from '../channels/gate-port.ts';
+import { plainText } from '../channels/terminal-text.ts';
 import { type Asked, OperationJudge, type OperationRecord, type OperationRequest } from './operations.ts';
 import type { AuditDeps } from './ports.ts';
 import { readScpArguments, type ScpArguments } from './scp-arguments.ts';
@@ -73,17 +74,22 @@ export class ScpGate implements ChannelGate {
     const line = request.kind === 'exec' ? request.command.toString('utf8') : '';
     const found = readScpArguments(line);
     if (found === undefined)
-      return refusal('not a command line of scp', 'This is not a command line of scp.');
+      return this.#refuse('not a command line of scp', 'This is not a command line of scp.');
     this.#arguments = found;
     // Rules about commands apply to this one too.
     const verdict = await this.#command.start(request);
-    if (verdict.kind !== 'pass') return verdict;
+    if (verdict.kind === 'refuse') return this.#refuse(verdict.detail, verdict.tell, verdict.code);
+    if (verdict.kind === 'replace')
+      return this.#refuse('the command would be another', 'This cannot be copied.');
     const unknown = found.paths.some(
       ({ pattern }) => pattern === 'folder' || (this.#uploads && pattern === 'name'),
     );
     if (unknown && this.#judge.mayHold('scp')) {
       this.#judge.note(this.#request('scp', line, line, []), 'refused', 'a pattern that cannot be judged');
-      return refusal('a pattern in a folder', 'Name the folder without a pattern: rules apply to its files.');
+      return this.#refuse(
+        'a pattern in a folder',
+        'Name the folder without a pattern: rules apply to its files.',
+      );
     }
     this.#phase = 'copying';
     return { kind: 'pass' };
@@ -135,6 +141,13 @@ export class ScpGate implements ChannelGate {
 
   [Symbol.dispose](): void {
     this.#end('the connection ended');
+  }
+
+  /** In the protocol's own words: some clients take a channel that only ends for success. */
+  #refuse(detail: string, tell: string, code = 'SP_SCP_REFUSED'): StartVerdict {
+    const text = plainText(tell).replaceAll('\n', ' ');
+    this.#outlet.injectToClient(Buffer.from(`\x01scp: ${text}\n`), 'stdout');
+    return { kind: 'refuse', code, detail, tell: '', status: 1 };
   }
 
   get #uploads(): boolean {
@@ -329,10 +342,3 @@ const splitSource = (text: string): { readonly parent: string; readonly last: st
 
 const joined = (folder: string, name: string): string =>
   name === '.' ? folder : folder.endsWith('/') ? `${folder}${name}` : `${folder}/${name}`;
-
-const refusal = (detail: string, tell: string): Extract<StartVerdict, { kind: 'refuse' }> => ({
-  kind: 'refuse',
-  code: 'SP_SCP_REFUSED',
-  detail,
-  tell,
-});

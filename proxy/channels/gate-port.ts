@@ -112,8 +112,19 @@ export interface ChannelGate extends Disposable {
   readonly keptFromDevice: number;
 }
 
+/** `end`: the session ends. */
+export type Admission =
+  | { readonly kind: 'pass' }
+  | Extract<StartVerdict, { kind: 'refuse' }>
+  | { readonly kind: 'end'; readonly reason: string; readonly tell: string };
+
 export interface GateFactory {
   open(context: GateContext, outlet: GateOutlet): ChannelGate;
+  /**
+   * Asked before a client's forward is opened, or listened for, on the device: what is refused is not dialled there. The
+   * gate of the channel that follows is given the same `start`. Absent: its own start is all.
+   */
+  admit?(context: GateContext, start: ChannelStart, what: 'open' | 'listen'): Promise<Admission>;
 }
 
 /** A gate that passes everything and keeps nothing. */

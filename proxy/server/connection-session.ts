@@ -114,6 +114,8 @@ export class DeviceSession implements PairSession {
   #bytesFromClient = 0;
   #bytesFromDevice = 0;
   #lastActivity: number;
+  /** Milliseconds to the device and back. */
+  #roundTrip: number | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #grantTimer: NodeJS.Timeout | undefined;
   /** When the rights that the session lives on end; the directory may change it. */
@@ -236,8 +238,11 @@ export class DeviceSession implements PairSession {
       if (end !== undefined) tellOnStart(end, this.#endedTell());
     });
     if (live === undefined) return;
+    const askedAt = performance.now();
     live.table.open('session', EMPTY, {
       confirmed: (device) => {
+        // An answer by the device's sshd itself, with nothing started yet: as near to the way alone as can be.
+        this.#roundTrip = Math.min(this.#roundTrip ?? Number.POSITIVE_INFINITY, performance.now() - askedAt);
         const client = setup?.end ?? open?.accept();
         if (client === undefined || client.closing) {
           device.attach(DISCARD);
@@ -282,9 +287,16 @@ export class DeviceSession implements PairSession {
       open.refuse(OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, permission.tell);
       return;
     }
-    live.table.open(open.type, open.data, {
-      confirmed: (device) => this.#pairUp(open.accept(), device, start),
-      refused: (reason, text) => open.refuse(reason, text),
+    const channel = this.#channelNumber();
+    this.#admitted(start, 'open', channel, {
+      pass: () => {
+        const still = this.#liveOr(() => open.refuse(OPEN_FAILURE.CONNECT_FAILED, this.#endedTell()));
+        still?.table.open(open.type, open.data, {
+          confirmed: (device) => this.#pairUp(open.accept(), device, start, channel),
+          refused: (reason, text) => open.refuse(reason, text),
+        });
+      },
+      refuse: (tell) => open.refuse(OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, tell),
     });
   }
 
@@ -300,6 +312,7 @@ export class DeviceSession implements PairSession {
           wanted: `tcpip-forward ${wanted.address}:${wanted.port}`,
           address: wanted.address,
           port: wanted.port,
+          start: { kind: 'forwarded-tcpip', address: wanted.address, port: wanted.port },
           key: (answer) =>
             `${wanted.address}:${wanted.port === 0 ? parseForwardedPort(answer) : wanted.port}`,
         });
@@ -311,6 +324,7 @@ export class DeviceSession implements PairSession {
           wanted: `streamlocal-forward ${path}`,
           address: path,
           port: 0,
+          start: { kind: 'streamlocal', path, openedBy: 'device' },
           key: () => `unix:${path}`,
         });
         return;
@@ -692,7 +706,12 @@ export class DeviceSession implements PairSession {
 
   // ---- pairs
 
-  #pairUp(client: ChannelEnd | undefined, device: ChannelEnd, start: ChannelStart): void {
+  #pairUp(
+    client: ChannelEnd | undefined,
+    device: ChannelEnd,
+    start: ChannelStart,
+    channel = this.#channelNumber(),
+  ): void {
     if (client === undefined) {
       device.attach(DISCARD);
       device.close();
@@ -703,7 +722,7 @@ export class DeviceSession implements PairSession {
       device,
       session: this,
       gates: this.#deps.gates,
-      channel: this.#channelNumber(),
+      channel,
       setup: undefined,
     });
     this.#pairs.set(pair, undefined);
@@ -730,7 +749,13 @@ export class DeviceSession implements PairSession {
     type: string,
     data: Buffer,
     reply: GlobalReply,
-    wanted: { wanted: string; address: string; port: number; key: (answer: Buffer) => string },
+    wanted: {
+      wanted: string;
+      address: string;
+      port: number;
+      start: ChannelStart;
+      key: (answer: Buffer) => string;
+    },
   ): void {
     const { restrictions } = this.#client.signedIn;
     const permission = permissionToListen(this.target, restrictions, wanted.address, wanted.port);
@@ -741,14 +766,57 @@ export class DeviceSession implements PairSession {
       reply.fail();
       return;
     }
-    table.request(
-      type,
-      data,
-      (answer) => {
-        this.#forwards.add(wanted.key(answer));
-        reply.succeed(answer);
+    this.#admitted(wanted.start, 'listen', this.#channelNumber(), {
+      pass: () =>
+        table.request(
+          type,
+          data,
+          (answer) => {
+            this.#forwards.add(wanted.key(answer));
+            reply.succeed(answer);
+          },
+          () => reply.fail(),
+        ),
+      refuse: (tell) => {
+        this.tell(tell);
+        reply.fail();
       },
-      () => reply.fail(),
+    });
+  }
+
+  /** Asks the gates about a forward before the device hears of it. */
+  #admitted(
+    start: ChannelStart,
+    what: 'open' | 'listen',
+    channel: number,
+    then: { readonly pass: () => void; readonly refuse: (tell: string) => void },
+  ): void {
+    const { gates } = this.#deps;
+    if (gates.admit === undefined) {
+      then.pass();
+      return;
+    }
+    const context = { ...this.#gateContext(), channel, environment: new Map(), terminal: undefined };
+    gates.admit(context, start, what).then(
+      (admission) => {
+        switch (admission.kind) {
+          case 'pass':
+            if (!this.#postponed(then.pass)) then.pass();
+            return;
+          case 'refuse':
+            this.#refused(detailOf(start), admission.code, admission.detail);
+            then.refuse(admission.tell);
+            return;
+          case 'end':
+            then.refuse(admission.tell);
+            this.end(admission.reason, admission.tell);
+            return;
+        }
+      },
+      (error: unknown) => {
+        this.#refused(detailOf(start), 'gate-failed', text(error));
+        then.refuse('It could not be judged.');
+      },
     );
   }
 
@@ -794,6 +862,7 @@ export class DeviceSession implements PairSession {
       credential: { id: credential.id, name: credential.name, username: credential.username },
       grant: { id: grant.id, name: grant.name },
       sourceAddress: this.#start.sourceAddress,
+      roundTrip: this.#roundTrip,
     };
   }
 

@@ -180,7 +180,7 @@ describe.skipIf(!haveSshd)('scp through its gates', () => {
     for (const scheme of ['scp', 'sftp']) {
       const bad = await curl(scheme, `${home}/forbidden/${scheme}`);
       expect(existsSync(`${home}/forbidden/${scheme}`)).toBe(false);
-      expect(audit.of('put').map(({ outcome }) => outcome)).toContain('blocked');
+      expect(audit.rows.map(({ outcome }) => outcome)).toContain('blocked');
       expect(bad.code, bad.stderr).not.toBe(0);
       const good = await curl(scheme, `${home}/by-${scheme}`);
       expect(good).toMatchObject({ code: 0 });
