@@ -197,8 +197,6 @@ export class Gate {
       }
     | undefined;
   #resumed = false;
-  /** The alternate screen was entered and no bracketed paste was switched on since. */
-  #alternateEntered = false;
   /** A line editor came up after keys had gone to a program. */
   #editorCameBack = false;
   /** The prompt of the first line of an unfinished command, and how often it came back since. */
@@ -1121,7 +1119,7 @@ export class Gate {
     if (this.#preceding.length > 0 && this.#samePrompts === 0) return false;
     if (/[\x00-\x09\x0b-\x1f\x7f]/.test(text)) return false;
     if (text.includes('\n') && !this.#screen.modes.editorOn) return false;
-    return this.#settings.erase === 'interrupt';
+    return true;
   }
 
   #release(judged: Judged): void {
@@ -1145,7 +1143,7 @@ export class Gate {
         this.#preceding.length > MAXIMUM_PRECEDING ||
         !isUnfinished(this.#preceding.join('\n'))
       ) {
-        if (this.#reader === 'prompt') {
+        if (this.#reader === 'prompt' || this.#screen.modes.editorOn) {
           this.#program = this.#preceding.join('\n').slice(0, 1000);
           this.#contexts.released(this.#program, this.#anchor?.prompt ?? '');
         }
@@ -1427,11 +1425,8 @@ export class Gate {
     switch (event.kind) {
       case 'editor-on':
         if (this.#dialect === 'unknown') this.#dialect = 'readline';
-        if (this.#alternateEntered && FULL_SCREEN.test(this.#program ?? '')) {
-          // An editor that has just taken the screen switches bracketed paste on for itself.
-          this.#alternateEntered = false;
-          return;
-        }
+        // Editors switch bracketed paste on for themselves; when one has gone, the known prompt tells.
+        if (this.#screen.alternate && FULL_SCREEN.test(this.#program ?? '')) return;
         if (phase.kind === 'after' || phase.kind === 'erase') phase.editorBack = true;
         else if (phase.kind === 'open') this.#editorReturned();
         return;
@@ -1458,11 +1453,7 @@ export class Gate {
         }
         return;
       case 'alternate-on':
-        this.#alternateEntered = true;
-        return;
       case 'alternate-off':
-        this.#alternateEntered = false;
-        return;
       case 'mark':
       case 'other':
         return;

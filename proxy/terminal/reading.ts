@@ -199,8 +199,10 @@ export function fuse(evidence: Evidence): Reading {
     const same = essence(redrawn.text) === essence(screen.text);
     if (!same) doubts.add('redrawn-differently');
     if (keys.kind === 'known') doubts.add('mismatch');
+    // All three disagree, or what is drawn is only the beginning of what was typed: the device lags behind.
+    const behind = keyTexts.some((typed) => essence(displayed(typed)).startsWith(essence(redrawn.text)));
     const lasting = redrawn.doubts.some((doubt) => LASTING.has(doubt));
-    return reading(redrawn.text, 'screen', lasting ? 0.6 : same ? 0.95 : 0.9);
+    return reading(redrawn.text, 'screen', lasting || behind ? 0.6 : same ? 0.95 : 0.7);
   }
 
   const text = agreed(screen, keys);

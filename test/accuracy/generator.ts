@@ -65,6 +65,7 @@ const ABILITIES: Readonly<Record<string, Abilities>> = {
   busybox: { ...NONE, editing: true, history: true, completion: true, multi: true },
   dash: { ...NONE, multi: true },
   python: { ...NONE, editing: true, history: true, words: true },
+  mysql: { ...NONE, editing: true, history: true, words: true },
   psql: { ...NONE, editing: true, history: true, search: true, words: true },
   network: { ...NONE, editing: true, history: true, completion: true },
 };
@@ -85,7 +86,7 @@ function command(random: Random, family: string): string {
       'v = 1',
     );
   }
-  if (family === 'psql') {
+  if (family === 'psql' || family === 'mysql') {
     return random.pick(
       [
         `select ${random.below(1000)};`,
@@ -148,7 +149,7 @@ export function generate(family: string, seed: number): Scenario {
     } else if (kind === 6 && can.editing) {
       steps.push(
         line,
-        `\x01${family === 'python' || family === 'psql' ? ' ' : family === 'network' ? '' : ': '}\x05`,
+        `\x01${family === 'python' || family === 'psql' || family === 'mysql' ? ' ' : family === 'network' ? '' : ': '}\x05`,
       );
       settle();
       enter();
@@ -158,14 +159,16 @@ export function generate(family: string, seed: number): Scenario {
       if (random.chance(0.5)) steps.push(`\x1b[C`);
       settle();
       if (random.chance(0.3)) steps.push('\x0b');
-      if (family === 'python' || family === 'psql') steps.push({ i: 1 }, '\x03', { w: 200 });
+      if (family === 'python' || family === 'psql' || family === 'mysql')
+        steps.push({ i: 1 }, '\x03', { w: 200 });
       else enter();
     } else if (kind === 8 && can.history) {
       const ups = 1 + random.below(3);
       steps.push('\x1b[A'.repeat(ups));
       settle();
       if (random.chance(0.3)) steps.push('\x1b[B');
-      if (random.chance(0.4) && family !== 'python' && family !== 'psql') steps.push(' more');
+      if (random.chance(0.4) && family !== 'python' && family !== 'psql' && family !== 'mysql')
+        steps.push(' more');
       settle();
       enter();
       steps.push({ i: 1 });
@@ -193,7 +196,8 @@ export function generate(family: string, seed: number): Scenario {
       enter();
     } else if (kind === 14 && can.words) {
       steps.push(`${line} extra`, '\x17', 'tail');
-      if (family === 'python' || family === 'psql') steps.push({ i: 1 }, '\x03', { w: 200 });
+      if (family === 'python' || family === 'psql' || family === 'mysql')
+        steps.push({ i: 1 }, '\x03', { w: 200 });
       else enter();
     } else if (kind === 15 && can.multi) {
       steps.push(`echo "${random.pick(PLAIN, 'x')}\r`, { i: 1 }, `${random.pick(PLAIN, 'y')}"\r`);

@@ -19,6 +19,7 @@ const { values } = parseArgs({
     scenarios: { type: 'string', multiple: true },
     mode: { type: 'string', default: 'both' },
     only: { type: 'string' },
+    seconds: { type: 'string' },
     parallel: { type: 'string', default: '4' },
     json: { type: 'boolean', default: false },
     failures: { type: 'boolean', default: false },
@@ -29,8 +30,9 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(`usage: accuracy [--seed N] [--count N] [--shell NAME]… [--latency MS] [--scenarios FILE.jsonl]…
-                [--mode screen|enforced|both] [--only PATTERN] [--parallel N] [--failures] [--trace] [--json]
+                [--mode screen|enforced|both] [--only PATTERN] [--parallel N] [--seconds N] [--failures] [--trace] [--json]
 --count N       generated interactions for each shell (default 10, or 0 with --scenarios)
+--seconds N     begin no interaction after this long; what is tried is drawn from all, by the seed
 --latency MS    round trip between gateway and device; jitter is added
 --mode          screen: read, never replayed; enforced: refused or replayed when not certain`);
   process.exit(0);
@@ -136,7 +138,7 @@ async function one(job: Job): Promise<void> {
   const family = job.shell.family;
   const options = {
     loose: family === 'tcsh',
-    repeatsDropped: family === 'python' || family === 'mksh' || family === 'psql',
+    repeatsDropped: family === 'python' || family === 'mksh' || family === 'psql' || family === 'mysql',
   };
   const splitLines = job.scenario.line === 1 || job.scenario.lineset === 1;
   const split = (list: readonly string[]): string[] =>
@@ -217,12 +219,22 @@ async function one(job: Job): Promise<void> {
   }
 }
 
+const stopAt =
+  values.seconds === undefined
+    ? Number.POSITIVE_INFINITY
+    : performance.now() + 1000 * whole(values.seconds, 60);
+if (values.seconds !== undefined) {
+  const order = new Random(seed);
+  const drawn = jobs.map((job) => ({ job, at: order.next() })).sort((one, other) => one.at - other.at);
+  jobs.splice(0, jobs.length, ...drawn.map(({ job }) => job));
+}
+
 let next = 0;
 await Promise.all(
   Array.from({ length: whole(values.parallel, 4) }, async () => {
     for (;;) {
       const job = jobs[next++];
-      if (job === undefined) return;
+      if (job === undefined || performance.now() > stopAt) return;
       try {
         await one(job);
       } catch (error) {

@@ -1,6 +1,6 @@
 // Starts each shell under test in a directory of its own, set up so that the shell itself writes down every command
 // it is about to run. That record is the truth; nothing of the gateway takes part in it.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -559,6 +559,77 @@ const psql: ShellKind = {
   },
 };
 
+let database: string | undefined;
+
+/** A private MariaDB server on a socket of its own; started once, ended with this process. */
+function mariadb(): string | undefined {
+  if (database !== undefined) return database === '' ? undefined : database;
+  const server = findProgram('mariadbd', 'mysqld');
+  const install = findProgram('mariadb-install-db', 'mysql_install_db');
+  if (server === undefined || install === undefined) {
+    database = '';
+    return undefined;
+  }
+  try {
+    const directory = mkdtempSync(join(tmpdir(), 'accuracy-mariadb-'));
+    const data = join(directory, 'data');
+    const user = process.getuid?.() === 0 ? ['--user=root'] : [];
+    execFileSync(install, [`--datadir=${data}`, '--auth-root-authentication-method=normal', ...user], {
+      stdio: 'ignore',
+    });
+    const child = spawn(
+      server,
+      [
+        `--datadir=${data}`,
+        `--socket=${directory}/socket`,
+        '--skip-networking',
+        '--skip-grant-tables',
+        ...user,
+      ],
+      { stdio: 'ignore' },
+    );
+    process.on('exit', () => {
+      child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    });
+    execFileSync('/bin/sh', [
+      '-c',
+      `for i in $(seq 100); do [ -S ${directory}/socket ] && exit 0; sleep 0.1; done; exit 1`,
+    ]);
+    database = directory;
+    return directory;
+  } catch {
+    database = '';
+    return undefined;
+  }
+}
+
+const mysql: ShellKind = {
+  name: 'mysql',
+  family: 'mysql',
+  available: () => findProgram('mariadb', 'mysql') !== undefined && mariadb() !== undefined,
+  start() {
+    const directory = workspace();
+    const history = join(directory, 'truth');
+    return started(
+      directory,
+      findProgram('mariadb', 'mysql') ?? 'mysql',
+      ['--no-defaults', '--silent', '--prompt=db> ', `--socket=${mariadb() ?? ''}/socket`],
+      () =>
+        readText(history)
+          .split('\n')
+          .map((line) =>
+            line.replace(/\\(\d{3})/g, (_, digits: string) =>
+              String.fromCharCode(Number.parseInt(digits, 8)),
+            ),
+          )
+          .filter((line) => line !== '' && line !== '\\q' && !line.startsWith('_HiStOrY')),
+      { MYSQL_HISTFILE: history, INPUTRC: '/dev/null' },
+      '\x15\\q\r',
+    );
+  },
+};
+
 export const SHELLS: readonly ShellKind[] = [
   bash,
   zshKind('zsh', ''),
@@ -574,6 +645,7 @@ export const SHELLS: readonly ShellKind[] = [
   tcsh,
   python,
   psql,
+  mysql,
   multiplexed('tmux'),
   multiplexed('screen'),
   network,
