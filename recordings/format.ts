@@ -1,13 +1,9 @@
 // The text of a recording: asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/), one JSON value a line,
-// with our own event code `c` for what a player does not know. Pure: no files, no clock. docs/recordings.md is the
-// reference for auditors; change both together.
+// with our own event code `c` for what a player does not know. Pure: no files, no clock, no keys: how the lines are
+// sealed is chunk.ts's matter. docs/recordings.md is the reference for auditors; change both together.
 import { RecordingError } from './errors.ts';
 import type { RecordedSession } from './session.ts';
 
-export const formatVersion = 1;
-
-/** Room kept in the header line for a terminal that is known only when the first channel asks for one. */
-const headerRoom = 64;
 const maximumTerminalType = 40;
 
 export interface TerminalShape {
@@ -17,9 +13,6 @@ export interface TerminalShape {
 }
 
 export interface RecordingHeader {
-  readonly terminal: TerminalShape;
-  /** Seconds since the epoch. */
-  readonly timestamp: number;
   readonly title: string;
   readonly session: {
     readonly id: string;
@@ -41,7 +34,19 @@ export interface RecordingHeader {
 }
 
 /** Words of the `c` events; see docs/recordings.md. */
-export const channelWords = ['start', 'o', 'e', 'i', 'r', 'hidden', 'cut', 'exit', 'end', 'closed'] as const;
+export const channelWords = [
+  'start',
+  'o',
+  'e',
+  'i',
+  'r',
+  'hidden',
+  'mark',
+  'cut',
+  'exit',
+  'end',
+  'closed',
+] as const;
 export type ChannelWord = (typeof channelWords)[number];
 
 export type RecordedEvent =
@@ -62,8 +67,6 @@ export type RecordedEvent =
 export function headerOf(session: RecordedSession): RecordingHeader {
   const { device, credential, grant } = session.target;
   return {
-    terminal: { columns: 80, rows: 24, type: undefined },
-    timestamp: Math.floor(session.startedAt / 1000),
     title: `${session.user.name}@${credential.username}@${device.name}`,
     session: {
       id: session.id,
@@ -91,27 +94,6 @@ function clampSize(n: number): number {
 
 export function encodeSize(columns: number, rows: number): string {
   return `${clampSize(columns)}x${clampSize(rows)}`;
-}
-
-/**
- * The header line with its newline. The line has the same length in bytes whatever the terminal is, so that it can
- * be written before the terminal is known and put right in place afterwards.
- */
-export function encodeHeader(header: RecordingHeader): string {
-  const { columns, rows, type } = header.terminal;
-  const term: { cols: number; rows: number; type?: string } = {
-    cols: clampSize(columns),
-    rows: clampSize(rows),
-  };
-  if (type !== undefined) term.type = type.replace(/[^\w.+-]/g, '').slice(0, maximumTerminalType);
-  const before = JSON.stringify(term);
-  const rest = JSON.stringify({
-    timestamp: header.timestamp,
-    title: header.title,
-    sallyport: { format: formatVersion, session: header.session },
-  });
-  const room = headerRoom + maximumTerminalType - before.length;
-  return `{"version":3,"term":${before},${rest.slice(1)}${' '.repeat(Math.max(0, room))}\n`;
 }
 
 /** One event line. `interval` is in microseconds since the event before. */
@@ -143,39 +125,33 @@ function parseJson(line: string): unknown {
   }
 }
 
-/** Reads a header line; throws SP_RECORDING_FORMAT. Missing fields of ours come out empty. */
-export function parseHeader(line: string): RecordingHeader {
-  const raw = record(parseJson(line));
-  if (raw['version'] !== 3) throw new RecordingError('SP_RECORDING_FORMAT', 'not an asciicast v3 file');
-  const term = record(raw['term']);
-  const session = record(record(raw['sallyport'])['session']);
-  const type = term['type'];
-  const timestamp = number(raw['timestamp'], 0);
+/** The session of a header; missing fields come out empty. */
+export function sessionFields(session: Readonly<Record<string, unknown>>): RecordingHeader['session'] {
   return {
-    terminal: {
-      columns: clampSize(number(term['cols'], 80)),
-      rows: clampSize(number(term['rows'], 24)),
-      type: typeof type === 'string' ? type : undefined,
-    },
-    timestamp,
-    title: text(raw['title']),
-    session: {
-      id: text(session['id']),
-      user: text(session['user']),
-      userId: text(session['userId']),
-      device: text(session['device']),
-      deviceId: text(session['deviceId']),
-      address: text(session['address']),
-      account: text(session['account']),
-      credential: text(session['credential']),
-      grant: text(session['grant']),
-      source: text(session['source']),
-      client: text(session['client']),
-      authentication: text(session['authentication']),
-      via: text(session['via']),
-      startedAt: number(session['startedAt'], timestamp * 1000),
-    },
+    id: text(session['id']),
+    user: text(session['user']),
+    userId: text(session['userId']),
+    device: text(session['device']),
+    deviceId: text(session['deviceId']),
+    address: text(session['address']),
+    account: text(session['account']),
+    credential: text(session['credential']),
+    grant: text(session['grant']),
+    source: text(session['source']),
+    client: text(session['client']),
+    authentication: text(session['authentication']),
+    via: text(session['via']),
+    startedAt: number(session['startedAt'], 0),
   };
+}
+
+/** The terminal that a `start` event tells of. */
+export function shapeOf(start: string): TerminalShape | undefined {
+  const terminal = record(record(parseJson(start))['terminal']);
+  const { columns, rows, type } = terminal;
+  if (typeof columns !== 'number' || typeof rows !== 'number') return undefined;
+  const word = typeof type === 'string' ? type.replace(/[^\w.+-]/g, '').slice(0, maximumTerminalType) : '';
+  return { columns: clampSize(columns), rows: clampSize(rows), type: word === '' ? undefined : word };
 }
 
 const channelEvent = /^(\d{1,10}) ([a-z]{1,10})(?: ([\s\S]*))?$/;

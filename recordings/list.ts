@@ -1,9 +1,11 @@
-// Lists recordings without reading them whole: the header and the last line of each file are enough. Newest first,
-// one at a time, so that a caller may stop early.
+// Lists recordings without reading them whole: the header and the seal of each file are enough, and no key is needed.
+// Newest first, one at a time, so that a caller may stop early. What it tells is not proved (verify.ts does).
 import { stat } from 'node:fs/promises';
+import type { SealStatement } from './chunk.ts';
 import { RecordingError } from './errors.ts';
-import type { RecordingHeader } from './format.ts';
-import { type RecordingEnd, readEnd, readHeader, recordingFiles } from './read.ts';
+import { readHeader, readSeal } from './open.ts';
+import { recordingFiles } from './places.ts';
+import type { Preamble } from './preamble.ts';
 
 export interface RecordingFilter {
   /** Milliseconds since the epoch; sessions that started before are left out. */
@@ -20,8 +22,9 @@ export type ListedRecording =
       readonly id: string;
       readonly path: string;
       readonly bytes: number;
-      readonly header: RecordingHeader;
-      readonly end: RecordingEnd;
+      readonly header: Preamble;
+      /** Undefined while the session runs, and until a crash's recording is recovered. */
+      readonly seal: SealStatement | undefined;
     }
   | { readonly kind: 'unreadable'; readonly id: string; readonly path: string; readonly code: string };
 
@@ -41,8 +44,8 @@ export async function* listRecordings(
 
 async function describe(id: string, path: string): Promise<ListedRecording> {
   try {
-    const [header, end, { size }] = await Promise.all([readHeader(path), readEnd(path), stat(path)]);
-    return { kind: 'readable', id, path, bytes: size, header, end };
+    const [header, seal, { size }] = await Promise.all([readHeader(path), readSeal(path), stat(path)]);
+    return { kind: 'readable', id, path, bytes: size, header, seal };
   } catch (error) {
     const code = error instanceof RecordingError ? error.code : 'SP_RECORDING_FORMAT';
     return { kind: 'unreadable', id, path, code };

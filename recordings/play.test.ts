@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { headerOf, parseEvent, type RecordedEvent } from './format.ts';
-import { exportCast, type Frame, frames, type PlayOptions } from './play.ts';
+import { exportCast, exportMarks, exportText, type Frame, frames, type PlayOptions } from './play.ts';
 import { sampleSession } from './sample-session.ts';
 import { ScreenSafe } from './screen-safe.ts';
 
@@ -45,10 +45,20 @@ describe('frames', () => {
 });
 
 describe('an export', () => {
-  it('is plain asciicast of one channel', async () => {
+  const shape = { columns: 80, rows: 24, type: 'xterm' };
+  const header = headerOf(sampleSession('s1'));
+  const cast = async (version: 2 | 3, from: readonly RecordedEvent[] = events): Promise<string[]> => {
     const lines: string[] = [];
-    for await (const line of exportCast(headerOf(sampleSession('s1')), events)) lines.push(line);
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ version: 3, term: { cols: 80, rows: 24 } });
+    for await (const line of exportCast(header, from, { version, shape })) lines.push(line);
+    return lines;
+  };
+
+  it('is plain asciicast of one channel', async () => {
+    const lines = await cast(3);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      version: 3,
+      term: { cols: 80, rows: 24, type: 'xterm' },
+    });
     let at = 0;
     const exported = lines.slice(1).map((line) => {
       const event = parseEvent(line, at);
@@ -56,6 +66,36 @@ describe('an export', () => {
       return event;
     });
     expect(exported).toEqual(events.filter((event) => event.code !== 'c'));
+  });
+
+  it('in version 2 has times since the start and no exit status', async () => {
+    const lines = (await cast(2)).map((line): unknown => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { version: 2, width: 80, height: 24, env: { TERM: 'xterm' } },
+      [0, 'r', '80x24'],
+      [1, 'o', 'one'],
+      [11, 'o', 'two'],
+    ]);
+  });
+
+  it('shows marks as markers, and lists them', async () => {
+    const data = JSON.stringify({ kind: 'command', command: 'rm \u001b[2J x', outcome: 'blocked' });
+    const marked: RecordedEvent[] = [...events, { at: 13, code: 'c', channel: 2, word: 'mark', data }];
+    expect(JSON.parse((await cast(3, marked)).at(-1) ?? '')).toEqual([1, 'm', 'command rm  [2J x blocked']);
+    const listed: string[] = [];
+    for await (const line of exportMarks(marked, 'command')) listed.push(line);
+    expect(listed.map((line): unknown => JSON.parse(line))).toEqual([
+      { second: 13, channel: 2, kind: 'command', command: 'rm \u001b[2J x', outcome: 'blocked' },
+    ]);
+  });
+
+  it('as text has no control sequences', async () => {
+    const coloured: RecordedEvent[] = [
+      { at: 0, code: 'o', data: '\u001b]0;t\u0007\u001b[1mhi\u001b[0m\r\nyou\u0007' },
+    ];
+    let text = '';
+    for await (const piece of exportText(coloured)) text += piece;
+    expect(text).toBe('hi\nyou');
   });
 });
 

@@ -1,134 +1,149 @@
-// Reads recordings back: the header, the events one by one in constant memory, and where a session's file is. A
-// file that a crash cut short reads up to its last whole event. Nothing here renders or writes to a terminal.
-import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+// Reads the events of a recording with the keys of one who may open it, chunk by chunk in constant memory. A recording
+// that still grows, or that a crash cut short, reads up to its last whole event. Nothing here renders or writes to a
+// terminal, and nothing here proves that the recording is what was written (verify.ts does).
+import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import { largestBody } from './chunk.ts';
 import { RecordingError } from './errors.ts';
-import { parseEvent, parseHeader, type RecordedEvent, type RecordingHeader } from './format.ts';
+import { parseEvent, type RecordedEvent, shapeOf, type TerminalShape } from './format.ts';
+import { type Opener, openBody, unwrapSessionKey } from './keys.ts';
+import { OpenedRecording, type PlacedChunk } from './open.ts';
+import { tailPaths } from './places.ts';
+import { readTails } from './tail.ts';
 
-/** Longest line accepted, in bytes; the writer's are far shorter. */
-const maximumLine = 16 * 1024 * 1024;
-const maximumHeader = 64 * 1024;
-const tailBytes = 4096;
+const decompress = promisify(zstdDecompress);
 
-export type RecordingEnd =
-  | { readonly kind: 'closed'; readonly seconds: number }
-  /** Still being written, or cut short by a crash. */
-  | { readonly kind: 'open' };
+export interface ReadOptions {
+  /** Seconds: chunks that end well before are passed over, but for what tells channels and sizes. */
+  readonly from?: number | undefined;
+}
 
-async function openForReading(path: string): Promise<FileHandle> {
+/** `path` of `ROOT/YYYY/MM/DD/ID.sprec` → its tails'. */
+function tailsOf(path: string): readonly string[] {
+  const root = dirname(dirname(dirname(dirname(path))));
+  return tailPaths(root, basename(path, '.sprec'));
+}
+
+async function unpacked(content: Buffer, compression: 'none' | 'zstd'): Promise<string> {
+  if (compression === 'none') return content.toString('utf8');
   try {
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    return (await decompress(content, { maxOutputLength: 4 * largestBody })).toString('utf8');
   } catch (error) {
-    throw new RecordingError('SP_RECORDING_MISSING', `cannot open ${path}`, error);
+    throw new RecordingError('SP_RECORDING_FORMAT', 'a chunk does not decompress', error);
   }
 }
 
-/** The header alone. Throws SP_RECORDING_MISSING or SP_RECORDING_FORMAT. */
-export async function readHeader(path: string): Promise<RecordingHeader> {
-  await using file = await openForReading(path);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(maximumHeader), 0, maximumHeader, 0);
-  const end = buffer.subarray(0, bytesRead).indexOf(10);
-  if (end < 0) throw new RecordingError('SP_RECORDING_FORMAT', `${path} has no header`);
-  return parseHeader(buffer.toString('utf8', 0, end));
+/** The lines of one chunk. Throws SP_RECORDING_FORMAT when its bytes were changed. */
+export async function chunkLines(
+  recording: OpenedRecording,
+  chunk: PlacedChunk,
+  sessionKey: Buffer,
+): Promise<string> {
+  if (chunk.state === 'whole') {
+    const body = await recording.body(chunk);
+    const content = openBody(sessionKey, recording.preambleHash, chunk.headBytes, body);
+    return unpacked(content, chunk.head.compression);
+  }
+  const replacement = await recording.replacement(chunk);
+  if (replacement === undefined || replacement.body.length === 0) return '';
+  const content = openBody(sessionKey, recording.preambleHash, replacement.bound, replacement.body);
+  return unpacked(content, replacement.bound[5] === 1 ? 'zstd' : 'none');
 }
 
-/** Whether the recording came to its proper end, from its last bytes alone. */
-export async function readEnd(path: string): Promise<RecordingEnd> {
-  await using file = await openForReading(path);
-  const { size } = await file.stat();
-  const from = Math.max(0, size - tailBytes);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(tailBytes), 0, tailBytes, from);
-  const last = buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n').at(-1) ?? '';
-  const found = /^\[[\d.]+, "c", "0 closed \{\\"duration\\":([\d.]+)\}"\]$/.exec(last);
-  return found === null ? { kind: 'open' } : { kind: 'closed', seconds: Number(found[1]) };
-}
-
-/** The events in order. A last line without its newline is left out: the crash or the writer is amid it. */
-export async function* readEvents(path: string): AsyncGenerator<RecordedEvent, void, undefined> {
-  const file = await openForReading(path);
-  const stream = createReadStream('', { fd: file, highWaterMark: 256 * 1024 });
-  let rest: Buffer[] = [];
-  let restBytes = 0;
-  let headerSeen = false;
-  let at = 0;
-  for await (const piece of stream) {
-    const chunk: Buffer = Buffer.isBuffer(piece) ? piece : Buffer.from(String(piece));
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      rest.push(chunk.subarray(start, end));
-      const line = Buffer.concat(rest).toString('utf8');
-      rest = [];
-      restBytes = 0;
-      start = end + 1;
-      if (!headerSeen) {
-        parseHeader(line);
-        headerSeen = true;
-        continue;
-      }
-      const event = parseEvent(line, at);
-      if (event === undefined) continue;
-      at = event.at;
-      yield event;
-    }
-    rest.push(chunk.subarray(start));
-    restBytes += chunk.length - start;
-    if (restBytes > maximumLine)
-      throw new RecordingError('SP_RECORDING_FORMAT', `${path}: a line is too long`);
+/** The events in a chunk's text; the first happened at `first` microseconds. */
+export function* eventsIn(lines: string, first: number): Generator<RecordedEvent, void, undefined> {
+  let at: number | undefined;
+  for (const line of lines.split('\n')) {
+    const event = parseEvent(line, at ?? 0);
+    if (event === undefined) continue;
+    const placed = at === undefined ? { ...event, at: first / 1e6 } : event;
+    at = placed.at;
+    yield placed;
   }
 }
 
-const dayPart = /^\d{2,4}$/;
-const fileName = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.cast$/;
+/** What a player needs to know of the time before the one it starts at. */
+function tellsShape(event: RecordedEvent): boolean {
+  return event.code === 'r' || (event.code === 'c' && (event.word === 'start' || event.word === 'r'));
+}
 
-/** The recordings of each day, newest day first; within a day by id, which orders by time, newest first. */
-export async function* recordingFiles(
-  root: string,
-): AsyncGenerator<{ readonly id: string; readonly path: string; readonly day: string }, void, undefined> {
-  for (const year of await folders(root)) {
-    for (const month of await folders(join(root, year))) {
-      for (const day of await folders(join(root, year, month))) {
-        const folder = join(root, year, month, day);
-        const names = (await readdir(folder)).sort().reverse();
-        for (const name of names) {
-          const id = fileName.exec(name)?.[1];
-          if (id !== undefined) yield { id, path: join(folder, name), day: `${year}-${month}-${day}` };
-        }
-      }
+/** The chunk to start from so that the screen at `from` seconds comes out right: the one before that moment's. */
+export function chunkBefore(chunks: readonly PlacedChunk[], from: number): number {
+  const later = chunks.findIndex(({ head }) => head.last >= from * 1e6);
+  return Math.max(0, (later < 0 ? chunks.length : later) - 1);
+}
+
+/** Throws SP_RECORDING_LOCKED, SP_RECORDING_FORMAT and SP_RECORDING_MISSING. */
+export async function* readEvents(
+  path: string,
+  openers: readonly Opener[],
+  options: ReadOptions = {},
+): AsyncGenerator<RecordedEvent, void, undefined> {
+  // The tails come first: what moves from a tail to the recording meanwhile is then met twice, and passed over once.
+  const tails = await readTails(tailsOf(path));
+  await using recording = await OpenedRecording.open(path);
+  const sessionKey = unwrapSessionKey(recording.preamble.recipients, openers);
+  const chunks = recording.chunks.filter(({ head }) => head.kind === 'events');
+  const from = options.from ?? 0;
+  const start = from === 0 ? 0 : chunkBefore(chunks, from);
+  const opening = chunks[0];
+  if (start > 0 && opening !== undefined) {
+    const lines = await chunkLines(recording, opening, sessionKey);
+    for (const event of eventsIn(lines, opening.head.first)) if (tellsShape(event)) yield event;
+  }
+  for (const chunk of chunks.slice(start)) {
+    yield* eventsIn(await chunkLines(recording, chunk, sessionKey), chunk.head.first);
+  }
+  for (const tail of tails) {
+    if (!tail.head.preambleHash.equals(recording.preambleHash)) continue;
+    if (tail.head.generation < recording.chunks.length) continue;
+    for (const chunk of tail.chunks) {
+      const content = openBody(sessionKey, recording.preambleHash, chunk.head, chunk.body);
+      yield* eventsIn(content.toString('utf8'), chunk.first);
     }
   }
 }
 
-async function folders(path: string): Promise<string[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory() && dayPart.test(entry.name))
-      .map((entry) => entry.name)
-      .sort()
-      .reverse();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
+/** Events looked at for a terminal before there is none. */
+const shapeWithin = 1000;
+
+/** The terminal of the plain channel, or of the channel asked for; 80 × 24 where none has one. */
+export async function readShape(
+  path: string,
+  openers: readonly Opener[],
+  channel?: number,
+): Promise<TerminalShape> {
+  let left = shapeWithin;
+  for await (const event of readEvents(path, openers)) {
+    left -= 1;
+    if (left === 0) break;
+    if (event.code !== 'c' || event.word !== 'start') continue;
+    if (channel !== undefined && event.channel !== channel) continue;
+    const shape = shapeOf(event.data);
+    if (shape !== undefined) return shape;
   }
+  return { columns: 80, rows: 24, type: undefined };
 }
 
-/** The file of a session. Throws SP_RECORDING_ID or SP_RECORDING_MISSING. */
-export async function findRecording(root: string, id: string): Promise<string> {
-  if (!fileName.test(`${id}.cast`)) {
-    throw new RecordingError('SP_RECORDING_ID', 'a session id must be a plain word');
-  }
-  for (const year of await folders(root)) {
-    for (const month of await folders(join(root, year))) {
-      for (const day of await folders(join(root, year, month))) {
-        const path = join(root, year, month, day, `${id}.cast`);
-        const found = await lstat(path).then(
-          (entry) => entry.isFile(),
-          () => false,
-        );
-        if (found) return path;
-      }
-    }
-  }
-  throw new RecordingError('SP_RECORDING_MISSING', `no recording of session ${id}`);
+/** A moment worth jumping to. */
+export interface Mark {
+  /** Seconds. */
+  readonly at: number;
+  readonly kind: string;
+}
+
+/** The marks of the index; none when a crash left no index. */
+export async function readMarks(path: string, openers: readonly Opener[]): Promise<readonly Mark[]> {
+  await using recording = await OpenedRecording.open(path);
+  const index = recording.chunks.findLast(({ head }) => head.kind === 'index');
+  if (index === undefined) return [];
+  const sessionKey = unwrapSessionKey(recording.preamble.recipients, openers);
+  const raw: unknown = JSON.parse(await chunkLines(recording, index, sessionKey));
+  const marks: unknown = typeof raw === 'object' && raw !== null && 'marks' in raw ? raw.marks : undefined;
+  return (Array.isArray(marks) ? marks : []).flatMap((mark: unknown): Mark[] => {
+    if (!Array.isArray(mark)) return [];
+    const [at, kind]: unknown[] = mark;
+    return typeof at === 'number' && typeof kind === 'string' ? [{ at: at / 1e6, kind }] : [];
+  });
 }

@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEvent, parseHeader, type RecordedEvent } from './format.ts';
+import { parseEvent, type RecordedEvent, shapeOf } from './format.ts';
 import { defaultRecorderOptions, Recorder } from './recorder.ts';
-import { sampleSession } from './sample-session.ts';
 import type { RecordedChannel } from './session.ts';
 
 const shell: RecordedChannel = {
@@ -16,15 +15,16 @@ const exec: RecordedChannel = { kind: 'exec', detail: 'make', terminal: undefine
 const sftp: RecordedChannel = { kind: 'subsystem', detail: 'sftp', terminal: undefined };
 
 class Tape {
-  head = '';
   lines: string[] = [];
+  times: number[] = [];
+  marks: [number, string][] = [];
   now = 1000;
   readonly recorder = new Recorder(
-    sampleSession('s1'),
     {
-      append: (line) => void this.lines.push(line),
-      rewriteHead: (head) => {
-        this.head = head;
+      append: (line, at, mark) => {
+        this.lines.push(line);
+        this.times.push(at);
+        if (mark !== undefined) this.marks.push([at, mark]);
       },
     },
     { ...defaultRecorderOptions, commandOutputBytes: 16, now: () => this.now },
@@ -54,7 +54,7 @@ class Tape {
 }
 
 describe('the first terminal', () => {
-  it('is recorded as plain asciicast with its size in the header', () => {
+  it('is recorded as plain asciicast, its shape with its start', () => {
     const tape = new Tape();
     tape.recorder.channelStarted(0, shell);
     tape.now += 250;
@@ -63,7 +63,12 @@ describe('the first terminal', () => {
     tape.recorder.resize(0, 100, 30);
     tape.recorder.exit(0, { kind: 'status', status: 7 });
     tape.recorder.end();
-    expect(parseHeader(tape.head).terminal).toEqual({ columns: 120, rows: 40, type: 'xterm-256color' });
+    expect(shapeOf(tape.words(0, 'start')[0] ?? '{}')).toEqual({
+      columns: 120,
+      rows: 40,
+      type: 'xterm-256color',
+    });
+    expect(tape.times).toEqual([0, 0, 250_000, 1_250_000, 1_250_000, 1_250_000, 1_250_000, 1_250_000]);
     expect(tape.events.filter((event) => event.code !== 'c')).toEqual([
       { at: 0, code: 'r', columns: 120, rows: 40 },
       { at: 0.25, code: 'o', data: 'hi\r\n' },
@@ -173,6 +178,22 @@ describe('other channels', () => {
     expect(tape.lines.join('')).not.toContain('xxx');
     expect(tape.lines.join('')).not.toContain('hunter2');
   });
+});
+
+it('notes marks with their moment, bounded', () => {
+  const tape = new Tape();
+  tape.recorder.channelStarted(0, shell);
+  tape.now += 500;
+  tape.recorder.marker(0, 'command', { command: 'ls', decision: 'log' });
+  tape.recorder.marker(0, 'Tr\u001bansfer', { name: 'x'.repeat(100_000) });
+  expect(tape.marks).toEqual([
+    [500_000, 'command'],
+    [500_000, 'ransfer'],
+  ]);
+  const [first = '', second = ''] = tape.words(0, 'mark');
+  expect(JSON.parse(first)).toEqual({ kind: 'command', command: 'ls', decision: 'log' });
+  expect(JSON.parse(second)).toMatchObject({ kind: 'ransfer' });
+  expect(second.length).toBeLessThan(140_000);
 });
 
 it('records nothing once it has ended', () => {

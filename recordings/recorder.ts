@@ -4,20 +4,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { TextDecoder } from 'node:util';
 import { EchoMatcher, type EchoVerdict } from './echo.ts';
-import {
-  type ChannelWord,
-  encodeChannelData,
-  encodeEvent,
-  encodeHeader,
-  encodeSize,
-  headerOf,
-  type RecordingHeader,
-} from './format.ts';
-import type { RecordedChannel, RecordedOutcome, RecordedSession } from './session.ts';
+import { type ChannelWord, encodeChannelData, encodeEvent, encodeSize } from './format.ts';
+import type { RecordedChannel, RecordedOutcome } from './session.ts';
 
 export interface RecorderSink {
-  append(line: string): void;
-  rewriteHead(head: string): void;
+  /** `at`: microseconds since the session's start. `mark`: the kind of a marker, for jumping to it. */
+  append(line: string, at: number, mark?: string): void;
 }
 
 export interface RecorderOptions {
@@ -67,23 +59,25 @@ interface Channel {
   hiddenAt: number;
 }
 
+/** Characters of a marker's JSON. */
+const maximumMarker = 64 * 1024;
+
 type Phase = 'recording' | 'ended';
 
 export class Recorder {
   readonly #sink: RecorderSink;
   readonly #options: RecorderOptions;
-  readonly #header: RecordingHeader;
   readonly #channels = new Map<number, Channel>();
   readonly #startedAt: number;
   #plainChannel: number | undefined;
   #lastAt = 0;
   #phase: Phase = 'recording';
 
-  constructor(session: RecordedSession, sink: RecorderSink, options: RecorderOptions) {
+  /** `lag`: milliseconds for which the session has run already. */
+  constructor(sink: RecorderSink, options: RecorderOptions, lag = 0) {
     this.#sink = sink;
     this.#options = options;
-    this.#header = headerOf(session);
-    this.#startedAt = options.now();
+    this.#startedAt = options.now() - lag;
   }
 
   channelStarted(number: number, description: RecordedChannel): void {
@@ -94,9 +88,7 @@ export class Recorder {
     const plain = this.#plainChannel === undefined && terminal !== undefined;
     if (plain) {
       this.#plainChannel = number;
-      const { columns, rows, type } = terminal;
-      this.#sink.rewriteHead(encodeHeader({ ...this.#header, terminal: { columns, rows, type } }));
-      this.#emit('r', encodeSize(columns, rows));
+      this.#emit('r', encodeSize(terminal.columns, terminal.rows));
     }
     const shown = terminal === undefined ? undefined : { ...terminal, type: terminal.type.slice(0, 64) };
     this.#tell(
@@ -225,6 +217,15 @@ export class Recorder {
     );
   }
 
+  /** Something worth finding again: a command and what was decided, a file, a forward. Bounded; `kind` is a word. */
+  marker(number: number, kind: string, data: Readonly<Record<string, unknown>>): void {
+    if (this.#phase === 'ended') return;
+    const word = kind.replace(/[^a-z-]/g, '').slice(0, 32);
+    let json = JSON.stringify({ kind: word, ...data });
+    if (json.length > maximumMarker) json = JSON.stringify({ kind: word, cut: json.slice(0, maximumMarker) });
+    this.#emit('c', encodeChannelData(number, 'mark', json), word);
+  }
+
   /** Ends every channel and puts the closing event; nothing is recorded afterwards. */
   end(): void {
     if (this.#phase === 'ended') return;
@@ -275,10 +276,10 @@ export class Recorder {
     this.#emit('c', encodeChannelData(number, word, payload));
   }
 
-  #emit(code: string, data: string): void {
+  #emit(code: string, data: string, mark?: string): void {
     if (this.#phase === 'ended') return;
     const at = Math.max(this.#lastAt, Math.round((this.#options.now() - this.#startedAt) * 1000));
-    this.#sink.append(encodeEvent(at - this.#lastAt, code, data));
+    this.#sink.append(encodeEvent(at - this.#lastAt, code, data), at, mark);
     this.#lastAt = at;
   }
 }

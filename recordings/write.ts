@@ -1,38 +1,91 @@
-// Where recordings are written: one file a session under ROOT/YYYY/MM/DD/ID.cast. Joins the recorder (what is stored)
-// and the file (how it gets to disk). Sealing, encryption and upload are not done here.
-import { join } from 'node:path';
-import { AppendFile } from './append-file.ts';
-import { RecordingError } from './errors.ts';
-import { encodeHeader, headerOf } from './format.ts';
+// What the data plane records with: one sealed file a session under ROOT/YYYY/MM/DD/ID.sprec. Joins the recorder (what
+// is stored) and the file (how it gets to disk), and finds a running session's recorder again for whoever has something
+// to note in it. Upload to other storage is not done here.
+import { RecordingError, reasonOf } from './errors.ts';
+import { headerOf } from './format.ts';
+import type { Recipient, Signer } from './keys.ts';
 import { defaultRecorderOptions, Recorder, type RecorderOptions } from './recorder.ts';
+import { Reserve } from './reserve.ts';
+import { SealedFile, type SealedFileOptions } from './sealed-file.ts';
 import type { RecordedChannel, RecordedOutcome, RecordedSession } from './session.ts';
 
-/** At most this long after an event it is durable. Milliseconds. */
-const syncInterval = 500;
-
-const sessionId = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-
-/** The path of a session's recording; throws SP_RECORDING_ID for an id that isn't a plain word. */
-export function recordingPath(root: string, id: string, startedAt: number): string {
-  if (!sessionId.test(id)) throw new RecordingError('SP_RECORDING_ID', 'a session id must be a plain word');
-  const day = new Date(startedAt).toISOString().slice(0, 10).split('-');
-  return join(root, ...day, `${id}.cast`);
+/** Keys are asked for at each session's start, so that a missing one stops sessions and not the gateway. */
+export interface RecordingKeys {
+  /** Throws SP_RECORDING_KEY. */
+  signer(): Promise<Signer>;
+  /** Whoever may open; at least one. Throws SP_RECORDING_KEY. */
+  recipients(): readonly Recipient[];
 }
+
+export interface RecordingsOptions extends RecorderOptions {
+  /** Bytes of events in one chunk: more compress better, fewer are found faster. */
+  readonly chunkBytes: number;
+  /** Milliseconds after which events become a chunk however few they are. */
+  readonly chunkAge: number;
+  /** Bytes kept free on the disk, so that sessions can be sealed when it is full. */
+  readonly reserveBytes: number;
+}
+
+export const defaultRecordingsOptions: RecordingsOptions = {
+  ...defaultRecorderOptions,
+  chunkBytes: 512 * 1024,
+  chunkAge: 15 * 60 * 1000,
+  reserveBytes: 8 * 1024 * 1024,
+};
+
+/** A session's recorder starts soon after the session; a clock that says otherwise isn't believed. Milliseconds. */
+const longestLag = 600_000;
 
 export class FileRecordings {
   readonly #root: string;
-  readonly #options: RecorderOptions;
+  readonly #keys: RecordingKeys;
+  readonly #options: RecordingsOptions;
+  readonly #reserve: Reserve;
+  readonly #running = new Map<string, FileRecorder>();
 
   /** `root` is made when it is missing. */
-  constructor(root: string, options: Partial<RecorderOptions> = {}) {
+  constructor(root: string, keys: RecordingKeys, options: Partial<RecordingsOptions> = {}) {
     this.#root = root;
-    this.#options = { ...defaultRecorderOptions, ...options };
+    this.#keys = keys;
+    this.#options = { ...defaultRecordingsOptions, ...options };
+    this.#reserve = new Reserve(root, this.#options.reserveBytes);
   }
 
-  /** Resolves when the file is there, durably, with its header. Throws SP_RECORDING_OPEN. */
+  /** Resolves when the file is there, durably, with its header. Throws SP_RECORDING_OPEN and SP_RECORDING_KEY. */
   async start(session: RecordedSession): Promise<FileRecorder> {
-    const path = recordingPath(this.#root, session.id, session.startedAt);
-    return FileRecorder.open(path, session, this.#options);
+    const { chunkBytes, chunkAge } = this.#options;
+    const recipients = this.#keys.recipients();
+    if (recipients.length === 0) {
+      throw new RecordingError('SP_RECORDING_KEY', 'there is nobody who may open recordings');
+    }
+    const files = {
+      signer: await this.#keys.signer(),
+      recipients,
+      reserve: this.#reserve,
+      chunkBytes,
+      chunkAge,
+    };
+    const recorder = await FileRecorder.open(this.#root, session, files, this.#options, () =>
+      this.#running.delete(session.id),
+    );
+    this.#running.set(session.id, recorder);
+    return recorder;
+  }
+
+  /** Notes something in the recording of a session that runs here; false when none does. */
+  mark(session: string, channel: number, kind: string, data: Readonly<Record<string, unknown>>): boolean {
+    const recorder = this.#running.get(session);
+    recorder?.marker(channel, kind, data);
+    return recorder !== undefined;
+  }
+
+  /** Gives up the room kept on the disk; for the end of the process. */
+  [Symbol.dispose](): void {
+    try {
+      this.#reserve.release();
+    } catch (error) {
+      throw new RecordingError('SP_RECORDING_WRITE', `cannot give room back: ${reasonOf(error)}`, error);
+    }
   }
 }
 
@@ -42,25 +95,35 @@ type Failure =
   | { readonly kind: 'told' };
 
 export class FileRecorder {
-  readonly #file: AppendFile;
+  readonly #file: SealedFile;
   readonly #recorder: Recorder;
+  readonly #closed: () => void;
   #failure: Failure = { kind: 'none' };
   #onFailure: ((error: Error) => void) | undefined;
   onDrain: (() => void) | undefined;
 
-  private constructor(file: AppendFile, session: RecordedSession, options: RecorderOptions) {
+  private constructor(file: SealedFile, recorder: Recorder, closed: () => void) {
     this.#file = file;
-    this.#recorder = new Recorder(session, file, options);
+    this.#recorder = recorder;
+    this.#closed = closed;
   }
 
-  static async open(path: string, session: RecordedSession, options: RecorderOptions): Promise<FileRecorder> {
+  static async open(
+    root: string,
+    session: RecordedSession,
+    files: SealedFileOptions,
+    options: RecorderOptions,
+    closed: () => void,
+  ): Promise<FileRecorder> {
     // The file can call back only after this function's caller has the recorder.
     const holder: { recorder?: FileRecorder } = {};
-    const file = await AppendFile.create(path, encodeHeader(headerOf(session)), syncInterval, {
+    const file = await SealedFile.create(root, headerOf(session), files, {
       drained: () => holder.recorder?.onDrain?.(),
       failed: (error) => holder.recorder?.fail(error),
     });
-    const recorder = new FileRecorder(file, session, options);
+    const passed = Date.now() - session.startedAt;
+    const lag = passed >= 0 && passed <= longestLag ? passed : 0;
+    const recorder = new FileRecorder(file, new Recorder(file, options, lag), closed);
     holder.recorder = recorder;
     return recorder;
   }
@@ -111,9 +174,14 @@ export class FileRecorder {
     this.#recorder.channelEnded(channel);
   }
 
+  marker(channel: number, kind: string, data: Readonly<Record<string, unknown>>): void {
+    this.#recorder.marker(channel, kind, data);
+  }
+
   /** Idempotent; never rejects: an error goes to `onFailure`. */
   close(): Promise<void> {
     this.#recorder.end();
+    this.#closed();
     return this.#file.close();
   }
 

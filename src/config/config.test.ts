@@ -56,7 +56,7 @@ test('without a file the defaults apply, and paths hang on the data folder', () 
     file: undefined,
     data: '/srv/data',
     store: { url: 'sqlite:/srv/data/sallyport.db' },
-    recordings: { url: 'file:/srv/data/recordings' },
+    recordings: { url: 'file:/srv/data/recordings', recipients: ['gateway'] },
     masterKey: { file: '/srv/data/master.key', secret: undefined },
   });
   expect(config.ssh.listen).toEqual([{ host: undefined, port: 2222 }]);

@@ -22,7 +22,7 @@ export interface Config extends Omit<Settings, 'name' | 'ssh' | 'store' | 'recor
   readonly name: string;
   readonly ssh: Omit<Settings['ssh'], 'workers'> & { readonly workers: number };
   readonly store: { readonly url: string };
-  readonly recordings: { readonly url: string };
+  readonly recordings: Settings['recordings'] & { readonly url: string };
   /** `secret` comes from SALLYPORT_MASTER_KEY only and wins over the file. */
   readonly masterKey: { readonly file: string; readonly secret: string | undefined };
 }
@@ -217,7 +217,10 @@ export const loadConfig = (options: LoadOptions = {}): Config => {
       revokedKeys: maybe(settings.ssh.revokedKeys),
     },
     store: { url: settings.store.url ?? `sqlite:${resolve(data, 'sallyport.db')}` },
-    recordings: { url: settings.recordings.url ?? `file:${resolve(data, 'recordings')}` },
+    recordings: {
+      ...settings.recordings,
+      url: settings.recordings.url ?? `file:${resolve(data, 'recordings')}`,
+    },
     masterKey: {
       file: maybe(settings.masterKey.file) ?? resolve(data, 'master.key'),
       secret: env['SALLYPORT_MASTER_KEY'] || undefined,

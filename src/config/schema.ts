@@ -139,7 +139,15 @@ export const settingsSchema = z.strictObject({
   policies: path.prefault('./policies'),
   policyPacks: words(64).prefault([]),
   store: z.strictObject({ url: text(4096).optional() }).prefault({}),
-  recordings: z.strictObject({ url: text(4096).optional() }).prefault({}),
+  recordings: z
+    .strictObject({
+      url: text(4096).optional(),
+      // `gateway`, or X25519 public keys in base64.
+      recipients: words(32)
+        .refine((list) => list.length > 0, 'must name somebody')
+        .prefault('gateway'),
+    })
+    .prefault({}),
   masterKey: z.strictObject({ file: path.optional() }).prefault({}),
   log: z
     .strictObject({

@@ -34,7 +34,7 @@ import { openVault } from '../directory/vault.ts';
 import { openStore } from '../store/store.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
-import { recordingsFrom } from './recordings.ts';
+import { notedInRecordings, recordingsFrom } from './recordings.ts';
 import { hostKeyFolder, policySource, workerName } from './state.ts';
 import type { Composition, ConnectionHooks } from './worker.ts';
 
@@ -134,7 +134,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     masterKey: config.masterKey,
     gateway: workerName(config.name, context.workerPid),
   });
-  const recordings = recordingsFrom(config.recordings.url);
+  const recordings = recordingsFrom(config);
   const passwords = await createPasswordChecker();
   const turns = createTurns();
   const refusals = new RefusedCredentials();
@@ -146,7 +146,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
   const policies = await LivePolicies.open(policySource(config), log);
   const gates = createAuditGates({
     policies,
-    log: createCommandLog(store),
+    log: notedInRecordings(createCommandLog(store), recordings),
     approvals: createApprovals(store),
     identification: createIdentification({
       directory: directory.login,
@@ -216,6 +216,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     hear: (topic, payload) => notices.hear(topic, payload),
     close: () => {
       policies[Symbol.dispose]();
+      recordings[Symbol.dispose]();
       return store.close();
     },
   };

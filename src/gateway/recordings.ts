@@ -1,5 +1,20 @@
-// Which place for recordings a URL names. Only folders of this machine are known.
+// Where recordings are kept, who signs them and who may open them, from the configuration. Only folders of this machine
+// are known. Notes audited commands in the recording of their session too.
+
+import { join } from 'node:path';
+import type { CommandLog } from '../../proxy/audit/ports.ts';
+import { RecordingError } from '../../recordings/errors.ts';
+import {
+  loadSigner,
+  type Opener,
+  openerFromSecret,
+  type Recipient,
+  recipientFrom,
+} from '../../recordings/keys.ts';
+import { type Recovered, recoverRecordings } from '../../recordings/recover.ts';
 import { FileRecordings } from '../../recordings/write.ts';
+import type { Config } from '../config/load.ts';
+import { readMasterKeyFile, readMasterKeys } from '../directory/master-key.ts';
 
 export class RecordingsUrlError extends Error {
   readonly code = 'SP_RECORDINGS_URL';
@@ -11,6 +26,9 @@ export class RecordingsUrlError extends Error {
   }
 }
 
+/** What of the configuration recordings need. */
+export type RecordingsConfig = Pick<Config, 'data' | 'recordings' | 'masterKey'>;
+
 /** The folder that `file:FOLDER` or `file:///FOLDER` names. Throws RecordingsUrlError. */
 export const recordingsFolder = (url: string): string => {
   if (!url.startsWith('file:')) throw new RecordingsUrlError(url);
@@ -19,4 +37,64 @@ export const recordingsFolder = (url: string): string => {
   return path;
 };
 
-export const recordingsFrom = (url: string): FileRecordings => new FileRecordings(recordingsFolder(url));
+/** The private key that signs recordings, made at first need. */
+export const signingKeyFile = (config: Pick<Config, 'data'>): string => join(config.data, 'recording.key');
+
+/** The gateway's own keys to recordings: the first is a recipient, older ones open what was sealed for them. */
+export const gatewayOpeners = ({ masterKey }: Pick<Config, 'masterKey'>): readonly Opener[] => {
+  const keys =
+    masterKey.secret === undefined
+      ? readMasterKeyFile(masterKey.file)
+      : readMasterKeys(masterKey.secret.replaceAll(',', '\n'), 'the environment');
+  return (keys ?? []).map(({ bytes }) => openerFromSecret(bytes));
+};
+
+/** Who may open new recordings: `gateway` in the list stands for the gateway itself. Throws SP_RECORDING_KEY. */
+export const recordingRecipients = (config: RecordingsConfig): readonly Recipient[] =>
+  config.recordings.recipients.map((word) => {
+    if (word !== 'gateway') return recipientFrom(word);
+    const [own] = gatewayOpeners(config);
+    if (own === undefined) throw new RecordingError('SP_RECORDING_KEY', 'there is no master key');
+    return own;
+  });
+
+/** Throws SP_RECORDING_KEY for recipients that are no keys. */
+export const recordingsFrom = (config: RecordingsConfig): FileRecordings => {
+  for (const word of config.recordings.recipients) if (word !== 'gateway') recipientFrom(word);
+  return new FileRecordings(recordingsFolder(config.recordings.url), {
+    signer: () => loadSigner(signingKeyFile(config)),
+    recipients: () => recordingRecipients(config),
+  });
+};
+
+/** Seals what sessions left open that run no more: all of them, or those named. */
+export const recoverFrom = async (
+  config: RecordingsConfig,
+  reason: string,
+  sessions?: readonly string[],
+): Promise<readonly Recovered[]> =>
+  recoverRecordings(recordingsFolder(config.recordings.url), await loadSigner(signingKeyFile(config)), {
+    reason,
+    now: Date.now(),
+    ...(sessions === undefined ? {} : { sessions }),
+  });
+
+/** The log of commands, with each noted in its session's recording once it is durably in the log. */
+export const notedInRecordings = (log: CommandLog, recordings: Pick<FileRecordings, 'mark'>): CommandLog => ({
+  ...log,
+  append: async (command) => {
+    await log.append(command);
+    recordings.mark(command.source.sessionId, command.source.channel, 'command', {
+      id: command.id,
+      command: command.hidden ? '' : command.command,
+      typed: command.hidden ? '' : command.typed,
+      hidden: command.hidden,
+      how: command.how,
+      confidence: command.confidence,
+      decision: command.decision,
+      outcome: command.outcome,
+      rules: command.rules.map(({ rule }) => rule),
+      points: command.points,
+    });
+  },
+});

@@ -19,6 +19,7 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   'admin.listen': (config) => config.admin.listen,
   'store.url': (config) => config.store.url,
   'recordings.url': (config) => config.recordings.url,
+  'recordings.recipients': (config) => config.recordings.recipients.join(' '),
   'masterKey.file': (config) => config.masterKey.file,
   'log.pretty': (config) => config.log.pretty,
 };

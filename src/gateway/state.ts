@@ -11,7 +11,7 @@ import type { Log } from './log.ts';
 import type { LiveSession, Order } from './messages.ts';
 import { readForwardedOrder } from './messages.ts';
 import type { Notices } from './notices.ts';
-import { recordingsFolder } from './recordings.ts';
+import { recordingsFolder, recordingsFrom, recoverFrom } from './recordings.ts';
 
 export interface GatewayState extends AsyncDisposable {
   /** Closes what a former run of this gateway left open. Only for whoever owns the data folder's control socket. */
@@ -37,6 +37,7 @@ export const workerName = (gateway: string, pid: number): string => `${gateway}/
 /** Throws errors with an `SP_…` code when the store, the master key or the host keys can't be used. */
 export const openState = async (config: Config, notices: Notices, log: Log): Promise<GatewayState> => {
   recordingsFolder(config.recordings.url);
+  recordingsFrom(config);
   const store = await openStore(config.store.url, { carrier: notices });
   try {
     await openVault(config.masterKey);
@@ -51,6 +52,12 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
     const ended = await endAbandonedSessions(store, { gateways, at: Date.now(), reason });
     if (ended > 0) log.warn('session.lost', { sessions: ended, reason });
   };
+  const seal = async (reason: string, sessions?: readonly string[]): Promise<void> => {
+    for (const recording of await recoverFrom(config, reason, sessions)) {
+      if (recording.kind === 'failed') log.error('recording.not-recovered', { ...recording });
+      else log.warn('recording.recovered', { ...recording, reason });
+    }
+  };
   return {
     recover: async () => {
       const open = await gatewaysWithOpenSessions(store);
@@ -58,8 +65,15 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
         open.filter((name) => name.startsWith(`${config.name}/`)),
         'gateway-crashed',
       );
+      await seal('gateway-crashed');
     },
-    closeLost: (_sessions, workerPid) => end([workerName(config.name, workerPid)], 'worker-crashed'),
+    closeLost: async (sessions, workerPid) => {
+      await end([workerName(config.name, workerPid)], 'worker-crashed');
+      await seal(
+        'worker-crashed',
+        sessions.map(({ id }) => id),
+      );
+    },
     forward: async (session, order) => {
       // SQLite belongs to one gateway: there is nobody else to tell.
       if (store.kind === 'postgres') await store.notify(SESSION_ORDERS, JSON.stringify({ session, order }));

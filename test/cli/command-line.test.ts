@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileRecordings } from '../../recordings/write.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { createMasterKeyFile } from '../../src/directory/master-key.ts';
 import { createSessionRegister } from '../../src/directory/sessions.ts';
+import { recordingsFrom } from '../../src/gateway/recordings.ts';
 import { openStore } from '../../src/store/store.ts';
 
 const COMMAND = fileURLToPath(new URL('../../bin/sallyport', import.meta.url));
@@ -86,9 +88,9 @@ beforeAll(async () => {
     bytesFromDevice: 2,
   });
   await register.open(start(live, 'bob', Date.now()));
-  const recorder = await new FileRecordings(join(data, 'recordings')).start(
-    start(ended, 'alice', Date.now() - 1_000),
-  );
+  await createMasterKeyFile(join(data, 'master.key'));
+  const recordings = recordingsFrom(loadConfig({ env: { SALLYPORT_DATA: data }, cwd: folder }));
+  const recorder = await recordings.start(start(ended, 'alice', Date.now() - 1_000));
   recorder.channelStarted(0, {
     kind: 'shell',
     detail: '',
@@ -98,6 +100,7 @@ beforeAll(async () => {
   recorder.exit(0, { kind: 'status', status: 0 });
   recorder.channelEnded(0);
   await recorder.close();
+  recordings[Symbol.dispose]();
   await store.close();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -233,6 +236,9 @@ describe('recordings', () => {
     const played = await sallyport(['recording', 'play', ended, '--speed', '100']);
     expect(played.out).toContain('hello from the device');
     expect(played.out).not.toContain('\u001b]0;');
+    const proved = await sallyport(['recording', 'verify', ended]);
+    expect(proved).toMatchObject({ code: 0 });
+    expect(proved.out).toContain('proved: alice@');
     const out = join(folder, 'out.cast');
     expect((await sallyport(['recording', 'export', ended, '-o', out])).code).toBe(0);
     expect(readFileSync(out, 'utf8')).toContain('hello from the device');

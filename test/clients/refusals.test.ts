@@ -154,7 +154,7 @@ describe.skipIf(!haveSshd || straight)('reaching a device', () => {
 
     const rows = await site.gateway.rows('session', 'list', '--user', 'alice');
     expect(rows.length).toBeGreaterThan(0);
-    const recordings = site.gateway.recordings();
+    const recordings = await site.gateway.recordings();
     expect(recordings.filter(({ shown }) => shown.includes(`got-${secret.length}`))).toHaveLength(1);
     expect(recordings.map(({ text }) => text).join('')).not.toContain(secret);
     // Without the secret in any of the gateway's files either: database, log, recordings.

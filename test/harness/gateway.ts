@@ -4,7 +4,9 @@ import type { ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { parseEvent } from '../../recordings/format.ts';
+import { openerFromSecret } from '../../recordings/keys.ts';
+import { recordingFiles } from '../../recordings/places.ts';
+import { readEvents } from '../../recordings/read.ts';
 import { type RunOptions, type RunResult, run } from './run.ts';
 import { endProcess, freePort, lineOf, type Scratch } from './scratch.ts';
 
@@ -100,23 +102,22 @@ export class Gateway {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  /** Every recording: its file's text, and what its terminal showed; newest day first. */
-  recordings(): { readonly path: string; readonly text: string; readonly shown: string }[] {
-    const root = join(this.folder, 'data/recordings');
-    return readdirSync(root, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.cast'))
-      .sort()
-      .reverse()
-      .map((name) => {
-        const text = readFileSync(join(root, name), 'utf8');
-        const events = text
-          .trimEnd()
-          .split('\n')
-          .slice(1)
-          .map((line) => parseEvent(line, 0));
-        const shown = events.map((event) => (event?.code === 'o' ? event.data : '')).join('');
-        return { path: join(root, name), text, shown };
-      });
+  /** Every recording, opened with the master key: its events as JSON, and what its terminal showed; newest day first. */
+  async recordings(): Promise<{ readonly path: string; readonly text: string; readonly shown: string }[]> {
+    const data = join(this.folder, 'data');
+    const [master = ''] = readFileSync(join(data, 'master.key'), 'utf8').split('\n');
+    const openers = [openerFromSecret(Buffer.from(master, 'base64'))];
+    const found: { path: string; text: string; shown: string }[] = [];
+    for await (const { path } of recordingFiles(join(data, 'recordings'))) {
+      let text = '';
+      let shown = '';
+      for await (const event of readEvents(path, openers)) {
+        text += `${JSON.stringify(event)}\n`;
+        if (event.code === 'o') shown += event.data;
+      }
+      found.push({ path, text, shown });
+    }
+    return found;
   }
 
   /** The process ids of the supervisor and everything it started. */
