@@ -1228,6 +1228,9 @@ export class Gate {
     if (this.#lastDevice < since || silent < 6) return false;
     const at = this.#prompts.atCursor(this.#screen);
     if (editorBack) return silent >= (at === 'known' ? 6 : 25);
+    // A full-screen program draws all sorts of things: only a prompt that is known says that it has gone.
+    if (this.#screen.alternate && FULL_SCREEN.test(this.#program ?? ''))
+      return at === 'known' && silent >= 60;
     if (this.#dialect === 'zsh' || this.#dialect === 'fish') {
       // These editors always announce themselves; a prompt without that is a program's.
       return at === 'known' && silent >= 250 && waited >= this.#roundTrip;
@@ -1245,7 +1248,9 @@ export class Gate {
 
   #erase(judged: Judged | undefined, then: 'prompt' | 'replay' | 'end', notice: string): void {
     if (this.#freeProgram() && then === 'prompt') {
-      // Nothing was submitted: dropping the key is all that is needed, and ^C could do harm.
+      // Nothing was submitted. The program gives up what stands in its own command line, as a person would make it.
+      this.#toDevice(INTERRUPT, 'gate');
+      this.#newLine();
       this.#phase = { kind: 'open' };
       return;
     }
