@@ -76,8 +76,12 @@ export class ExecGate implements ChannelGate {
   }
 
   fromDevice(event: DeviceEvent): void {
-    if (this.#phase.kind === 'terminal') this.#phase.gate.fromDevice(event);
-    else this.#outlet.toClient(event);
+    const phase = this.#phase;
+    if (phase.kind === 'terminal') phase.gate.fromDevice(event);
+    else if (phase.kind === 'input' && phase.gate.stopped && event.kind === 'exit') {
+      // Whatever the last command before it said: the script did not run to its end.
+      this.#outlet.toClient({ kind: 'exit', outcome: { kind: 'status', status: NOT_PERMITTED } });
+    } else this.#outlet.toClient(event);
   }
 
   get keptFromClient(): number {

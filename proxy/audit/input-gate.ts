@@ -5,6 +5,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type ScriptReader, scriptReader } from '../../policies/analysis/script.ts';
 import type { Analysis, Opacity } from '../../policies/analysis/types.ts';
 import type { ClientEvent, GateOutlet } from '../channels/gate-port.ts';
+import { marked } from './audit-text.ts';
 import type { Judge, Judged, Submission } from './judge.ts';
 
 /** Of one unfinished command; a longer one can't be known before it runs. Bytes. */
@@ -25,6 +26,8 @@ type Phase =
   | { readonly kind: 'lines' }
   /** The rest belongs to a program that can't be judged. */
   | { readonly kind: 'opaque'; readonly hash: Hash; bytes: number; readonly reader: string }
+  /** Something was not let through: what ran before it goes on to its end, and the shell gets no more. */
+  | { readonly kind: 'stopped' }
   | { readonly kind: 'ended' };
 
 export interface InputOptions {
@@ -68,6 +71,11 @@ export class InputGate implements Disposable {
     return gate;
   }
 
+  /** True once something was not let through: the channel's exit status is to say so. */
+  get stopped(): boolean {
+    return this.#phase.kind === 'stopped';
+  }
+
   get keptBytes(): number {
     return this.#lineBytes + this.#pendingBytes + this.#unitBytes;
   }
@@ -75,6 +83,8 @@ export class InputGate implements Disposable {
   data(data: Buffer): void {
     switch (this.#phase.kind) {
       case 'ended':
+      case 'stopped':
+        this.#options.outlet.keptLess();
         return;
       case 'opaque':
         this.#phase.hash.update(data);
@@ -89,7 +99,7 @@ export class InputGate implements Disposable {
 
   /** EOF, behind everything before it. */
   end(event: ClientEvent): void {
-    if (this.#phase.kind === 'ended') return;
+    if (this.#phase.kind === 'ended' || this.#phase.kind === 'stopped') return;
     this.#end = event;
     if (this.#phase.kind === 'lines') {
       if (this.#lineBytes > 0) this.#takeLine(this.#cutLine());
@@ -185,7 +195,7 @@ export class InputGate implements Disposable {
       while (this.#units.length > 0 && this.#phase.kind === 'lines') await this.#turn();
       const phase: Phase = this.#phase;
       const end = this.#end;
-      if (end === undefined || phase.kind === 'ended') return;
+      if (end === undefined || phase.kind === 'ended' || phase.kind === 'stopped') return;
       this.#end = undefined;
       if (phase.kind === 'opaque') await this.#noteOpaque(phase);
       this.#phase = { kind: 'ended' };
@@ -243,13 +253,22 @@ export class InputGate implements Disposable {
   async #stop({ ruling, entry }: Judged): Promise<void> {
     const { judge, outlet } = this.#options;
     this[Symbol.dispose]();
-    if (ruling.kind === 'run') return;
+    if (ruling.kind === 'run') {
+      outlet.endSession('audit-log-failed', 'The audit log cannot be written, so this session ends.');
+      return;
+    }
     if (ruling.kind === 'confirm' || ruling.kind === 'reauthenticate' || ruling.kind === 'approve') {
       await judge.settle(entry, 'declined', 'nobody can be asked without a terminal');
     }
     const tell = `Not run, and nothing after it. ${ruling.notice}`;
-    if (ruling.kind === 'interrupt') outlet.endSession('interrupted-by-rule', tell);
-    else outlet.endChannel('blocked-by-rule', tell);
+    if (ruling.kind === 'interrupt') {
+      outlet.endSession('interrupted-by-rule', tell);
+      return;
+    }
+    this.#phase = { kind: 'stopped' };
+    outlet.injectToClient(Buffer.from(`${marked(tell)}\n`), 'stderr');
+    outlet.toDevice({ kind: 'eof' });
+    outlet.keptLess();
   }
 
   #becomeOpaque(reader: string): void {

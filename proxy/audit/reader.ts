@@ -133,7 +133,7 @@ export class Readers {
    * that was started is known to read.
    */
   analyse(text: string, state: ShellState, dialect: string, program: boolean): readonly Analysis[] {
-    const shell = analyse(text, { grammar: this.#base, state });
+    const shell = withHistory(analyse(text, { grammar: this.#base, state }));
     const found: Analysis[] = [];
     // What the device shows makes it look like fish, so nothing may get lost by believing it.
     if (dialect === 'fish') found.push(analyse(text, { grammar: 'fish', state }));
@@ -175,6 +175,23 @@ export class Readers {
     }
   }
 }
+
+/** `fc` and its relatives run lines of the history, changed ones too, that nobody can see here. */
+const withHistory = (analysis: Analysis): Analysis => {
+  const again = analysis.commands.find(
+    ({ name, argv }) =>
+      ((name === 'fc' || name === 'hist') && !argv.some((word) => /^-[a-z]*l/.test(word))) ||
+      (name === 'r' && argv.some((word) => word.includes('='))),
+  );
+  if (again === undefined) return analysis;
+  return {
+    ...analysis,
+    opaque: [
+      ...analysis.opaque,
+      { why: 'eval', where: 'line', text: again.text.slice(0, 200), hint: undefined },
+    ],
+  };
+};
 
 /** Commands behind `!` in editors and pagers, and in the calls that editors' scripts have for them. */
 const escapes = (text: string): readonly Analysis[] => {
