@@ -159,6 +159,17 @@ describe('a submit key', () => {
   });
 });
 
+describe('keys typed ahead into a slow program', () => {
+  test('are not forgotten when the prompt comes back before their echo', () => {
+    const bench = new Bench(() => undefined);
+    bench.output('\x1b[?2004l\r\n').wait(2_000);
+    bench.type('rm x').output('\r\n\x1b[?2004halice@dev$ ').wait(200);
+    bench.type('\r').wait(3_000);
+    expect(bench.editor.ran).toEqual([]);
+    expect(bench.requests.length).toBe(1);
+  });
+});
+
 describe('a blocked line', () => {
   test('never runs; the user is told why and gets a clean prompt', () => {
     const bench = new Bench(blockRm).type('rm -rf x\r').wait(500).type('echo ok\r').wait(500);

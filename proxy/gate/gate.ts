@@ -693,8 +693,10 @@ export class Gate {
   /** Notes where the line starts, if it is not known yet. */
   #anchorNow(): void {
     if (this.#editorCameBack && this.#prompts.atCursor(this.#screen) === 'known') {
-      // The keys before it went to a program that has ended; nothing of them stands behind the prompt.
+      // The keys before it went to a program that has ended, or are still on their way into this line: the editor
+      // itself must say which.
       this.#newLine();
+      this.#keys.forget('redrawn');
     }
     if (
       this.#reader === 'program' &&

@@ -47,6 +47,10 @@ describe('the line on the screen', () => {
     expect(readLine(screen, anchor, { prompts: [], lines: false }).text).toBe('ls');
   });
 
+  test('does not include a right prompt that came later', () => {
+    expect(read('ls\x1b[34G[right]\r\x1b[13C').text).toBe('ls');
+  });
+
   test('is found again when the screen was cleared', () => {
     expect(read(`echo one\x1b[H\x1b[2J${PROMPT}echo one`, { before: 'output\r\n'.repeat(5) }).text).toBe(
       'echo one',

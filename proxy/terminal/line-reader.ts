@@ -125,6 +125,7 @@ function gather(view: ScreenView, anchor: Anchor, lines: boolean): Gathered {
     let last = writtenEnd(row.cells);
     const start = y === anchor.row ? anchor.column : 0;
     if (y === anchor.row && anchor.right !== '') last = withoutRight(row.cells, start, last, anchor.right);
+    if (y === anchor.row && last >= view.columns - 2) last = beforeGap(row.cells, start, last);
     // The cursor may stand behind blanks that were never written (moved over, not typed).
     for (let x = start; x < last; x++) {
       const cell = row.cells[x];
@@ -152,6 +153,17 @@ function gather(view: ScreenView, anchor: Anchor, lines: boolean): Gathered {
     gathered.doubts.add('rows');
   }
   return gathered;
+}
+
+/** Text at the right edge behind cells that nobody wrote is a right prompt: editors write the blanks of a line. */
+function beforeGap(cells: readonly Cell[], start: number, last: number): number {
+  for (let column = last - 1; column > start; column--) {
+    if (cells[column]?.text !== '' || cells[column]?.width !== 1) continue;
+    if (cells[column - 1]?.text !== '' || cells[column - 1]?.width !== 1) continue;
+    while (column > start && cells[column - 1]?.text === '' && cells[column - 1]?.width === 1) column -= 1;
+    return column;
+  }
+  return last;
 }
 
 function withoutRight(cells: readonly Cell[], start: number, last: number, right: string): number {
