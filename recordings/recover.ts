@@ -8,7 +8,7 @@ import { encodeSeal, sha256 } from './chunk.ts';
 import { RecordingError, reasonOf } from './errors.ts';
 import type { Signer } from './keys.ts';
 import { OpenedRecording } from './open.ts';
-import { idsWithTails, liveFolder, recordingPath, tailPaths } from './places.ts';
+import { findRecording, idsWithTails, liveFolder, recordingPath, tailPaths } from './places.ts';
 import { reserveName } from './reserve.ts';
 import { placeChunk, sealBound, writeAll } from './sealed-file.ts';
 import { readTails } from './tail.ts';
@@ -64,12 +64,15 @@ async function recoverOne(
     for (const path of paths) await rm(path, { force: true });
   };
   const startedAt = tails[0]?.head.startedAt;
-  if (startedAt === undefined) {
+  const path =
+    startedAt === undefined
+      ? await findRecording(root, id).catch(() => undefined)
+      : recordingPath(root, id, startedAt);
+  if (path === undefined) {
     // A crash amid the session's start: nothing was relayed yet.
     await dropTails();
     return { kind: 'empty', id };
   }
-  const path = recordingPath(root, id, startedAt);
   await using recording = await OpenedRecording.open(path);
   if (recording.chunks.at(-1)?.head.kind === 'seal') {
     await dropTails();

@@ -10,7 +10,7 @@ import { liveFolder } from './places.ts';
 export const reserveName = /^reserve-(\d{1,10})$/;
 
 /** Of a small disk no more than this part is kept. */
-const largestShare = 1 / 20;
+const largestShare = 1 / 6;
 /** A disk that was full takes new sessions again when so much of it is free, or half of it where that is less. Bytes. */
 const freeAgain = 256 * 1024 * 1024;
 

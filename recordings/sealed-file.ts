@@ -3,7 +3,7 @@
 // into compressed, signed chunks of the recording off the event loop. The first error is the last: everything up to
 // there is sealed with room kept for it. What an event says is not known here.
 import { randomBytes } from 'node:crypto';
-import { constants, writeSync } from 'node:fs';
+import { constants, writeSync, writevSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -57,7 +57,8 @@ export interface SealedFileEvents {
 
 /** Events that become one chunk. */
 interface Batch {
-  readonly lines: string[];
+  /** Encoded once, for the tail and for the chunk. */
+  readonly lines: Buffer[];
   bytes: number;
   first: number;
   last: number;
@@ -208,7 +209,7 @@ export class SealedFile {
     }
     const batch = this.#batch;
     if (batch.lines.length === 0) batch.first = at;
-    batch.lines.push(line);
+    batch.lines.push(content);
     batch.bytes += content.length;
     batch.last = at;
     this.#lastAt = at;
@@ -257,9 +258,12 @@ export class SealedFile {
     const about = { kind: 'events', compression: 'none', events: 1, first: at, last: at } as const;
     const { bound, body } = sealBody(this.#sessionKey, this.#preamble.hash, about, content);
     const head = encodeHead(bound, tail.sequence, tail.previous, sha256(body));
-    const bytes = Buffer.concat([head, body]);
-    writeAllSync(tail.handle.fd, bytes, tail.position);
-    tail.position += bytes.length;
+    const length = head.length + body.length;
+    const written = writevSync(tail.handle.fd, [head, body], tail.position);
+    if (written < length) {
+      writeAllSync(tail.handle.fd, Buffer.concat([head, body]).subarray(written), tail.position + written);
+    }
+    tail.position += length;
     tail.sequence += 1;
     tail.previous = sha256(head);
   }
@@ -305,7 +309,7 @@ export class SealedFile {
   }
 
   async #writeBatch(batch: Batch): Promise<void> {
-    const plain = Buffer.from(batch.lines.join(''));
+    const plain = Buffer.concat(batch.lines);
     const content = await compress(plain, { params: { [zlib.ZSTD_c_compressionLevel]: 3 } });
     const { first, last, lines } = batch;
     const offset = this.#position;
@@ -371,11 +375,17 @@ export class SealedFile {
     try {
       // What an error left half written is not part of the recording.
       await this.#main.truncate(this.#position);
-      for (const batch of [this.#underway, this.#batch]) {
-        if (batch === undefined || batch.lines.length === 0) continue;
-        await this.#writeBatch(batch);
-        if (batch === this.#underway) this.#underway = undefined;
-        else this.#batch = emptyBatch();
+      const older = this.#underway;
+      if (older !== undefined) {
+        await this.#writeBatch(older);
+        this.#underway = undefined;
+        // Its tail's room may be what the rest needs. The current tail stays until the seal is there.
+        await this.#main.datasync();
+        await this.#tails[this.#slot === 0 ? 1 : 0].handle.truncate(0);
+      }
+      if (this.#batch.lines.length > 0) {
+        await this.#writeBatch(this.#batch);
+        this.#batch = emptyBatch();
       }
       if (this.#indexAt === undefined) {
         const index = this.#position;
