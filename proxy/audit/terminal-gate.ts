@@ -574,14 +574,20 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   }
 
   #hidden(request: VerdictRequest): boolean {
-    return request.context.secret && request.context.reader === 'program';
+    const { secret, reader } = request.context;
+    // Editors and pagers draw what is typed in ways of their own; they ask for no passwords.
+    return secret && reader === 'program' && !this.#inScreenProgram(request);
+  }
+
+  /** An editor or a pager reads: most of what is submitted there is text, not commands. */
+  #inScreenProgram({ context }: VerdictRequest): boolean {
+    const { name } = this.#readers;
+    return context.alternateScreen && context.reader === 'program' && (name === 'editor' || name === 'pager');
   }
 
   #submission(request: VerdictRequest, analyses: readonly Analysis[]): Submission {
-    const { reading, preceding, context, what } = request;
-    const inside = context.reader === 'program' ? this.#readers.name : 'shell';
+    const { reading, preceding, what } = request;
     const reader = this.#readers.name;
-    const typing = context.alternateScreen && (inside === 'editor' || inside === 'pager');
     return {
       kind: this.#kind,
       context: reader,
@@ -593,7 +599,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       confidence: reading.confidence,
       hidden: this.#hidden(request),
       ...(what === 'paste' ? { detail: 'pasted' } : {}),
-      quiet: typing,
+      quiet: this.#inScreenProgram(request),
     };
   }
 

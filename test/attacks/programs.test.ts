@@ -173,6 +173,7 @@ describe.skipIf(!able)('attacks by meaning', () => {
     terminal.type(`touch ${canary}`);
     terminal.type('\x18');
     terminal.type('\x05');
+    await untilStopped(terminal);
     await untilDone(terminal, 'fin');
     stage.expectStopped('bash', canary, /key \^X/);
   });
@@ -202,7 +203,7 @@ describe.skipIf(!able)('attacks by meaning', () => {
     await terminal.until('nothing');
     terminal.type(`:!touch ${canary}\r`);
     await untilStopped(terminal);
-    terminal.type('\x1b\x1b:q!\r');
+    terminal.type(':q!\r');
     await terminal.until(PROMPT);
     await untilDone(terminal, 'fin');
     stage.expectStopped('bash', canary, touching(canary));
