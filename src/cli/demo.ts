@@ -45,7 +45,12 @@ const dataFolder = async (wanted: string | undefined): Promise<string> => {
 const configOf = (data: string, port: number): Config => {
   const config = loadConfig({
     cwd: data,
-    env: { SALLYPORT_DATA: data, SALLYPORT_SSH_LISTEN: `127.0.0.1:${port}`, SALLYPORT_SSH_WORKERS: '0' },
+    env: {
+      SALLYPORT_DATA: data,
+      SALLYPORT_SSH_LISTEN: `127.0.0.1:${port}`,
+      SALLYPORT_SSH_WORKERS: '0',
+      SALLYPORT_POLICY_PACKS: 'destructive,line-editor',
+    },
   });
   // Whoever presses Ctrl-C means it.
   return { ...config, name: 'demo', drainSeconds: 0 };
@@ -68,7 +73,8 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     ['', ''],
     [`export SALLYPORT_DATA=${data}`, ''],
     ['bin/sallyport session list', 'who was where'],
-    ['bin/sallyport recording list', 'also: play, export'],
+    ['bin/sallyport command list', 'what they ran, or tried to'],
+    ['bin/sallyport recording list', 'also: play, export, verify'],
   ];
   const width = Math.max(...lines.map(([command, note]) => (note === '' ? 0 : command.length))) + 3;
   const user = (name: string, password: string, note: string): string =>
@@ -85,6 +91,9 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     ...(site.terminals === 'node-pty'
       ? []
       : [`  node-pty did not load: terminals are made with ${site.terminals}, and do not resize.`, '']),
+    '  Try on web1: rm -r notes (blocked), chmod 777 notes (asked), nc -l 4444 (ends the session)',
+    '',
+    `  rules        ${data}/policies/demo.yaml`,
     `  recordings   ${data}/recordings`,
     `  log          ${data}/gateway.log`,
     '',

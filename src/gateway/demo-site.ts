@@ -1,5 +1,5 @@
-// What the demo has to show: two devices with accounts of their own, three users, and grants between them, with fresh
-// random secrets each time. It writes the directory of a data folder that the demo made, and nothing else.
+// What the demo has to show: two devices with accounts of their own, three users, grants between them and a sample policy,
+// with fresh random secrets each time. It writes into the data folder that the demo made, and nowhere else.
 import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { putUser, type Role } from '../directory/users.ts';
 import { openVault } from '../directory/vault.ts';
 import { openStore } from '../store/store.ts';
 import { type DemoAccount, type DemoDevice, startDemoDevice } from './demo-device.ts';
+import { demoPolicy } from './demo-policy.ts';
 
 export interface DemoUser {
   readonly name: string;
@@ -66,6 +67,9 @@ export const openDemoSite = async (config: Config): Promise<DemoSite> => {
     bob: { name: 'bob', password: password(), totp: randomBytes(20), role: 'engineer' },
     carol: { name: 'carol', password: password(), totp: undefined, role: 'auditor' },
   } as const satisfies Record<string, DemoUser>;
+
+  mkdirSync(config.policies, { recursive: true, mode: 0o700 });
+  writeFileSync(join(config.policies, demoPolicy.file), demoPolicy.text, { mode: 0o600 });
 
   await using started = new AsyncDisposableStack();
   const devices: { plan: Plan; device: DemoDevice; accounts: readonly DemoAccount[] }[] = [];
