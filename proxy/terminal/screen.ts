@@ -1,7 +1,8 @@
 // The client's screen as the device draws it: an emulator behind a narrow interface that keeps what reading a line
 // needs (cells never written against blanks, wrapped rows, faint text, the cursor). It answers no question of the
 // device: the client's own terminal does.
-import xterm from '@xterm/headless';
+import type xterm from '@xterm/headless';
+import { type Borrower, type Emulator, EmulatorPool, type FrozenScreen } from './emulator.ts';
 
 export interface Cell {
   /** The character with what combines with it; empty when the cell was never written or was erased. */
@@ -34,23 +35,6 @@ export interface ScreenView {
   row(row: number): Row | undefined;
 }
 
-interface SynchronousCore {
-  writeSync(data: Uint8Array | string): void;
-}
-
-function synchronousCore(terminal: object): SynchronousCore {
-  if ('_core' in terminal && typeof terminal._core === 'object' && terminal._core !== null) {
-    const core = terminal._core;
-    if ('writeSync' in core && typeof core.writeSync === 'function') {
-      const write = core.writeSync.bind(core);
-      return { writeSync: (data) => void write(data) };
-    }
-  }
-  throw new Error(
-    'the terminal emulator has no synchronous write; its version must be the one that is pinned',
-  );
-}
-
 /** Whether a palette or true colour is a grey that stands back from normal text. */
 function isGreyPalette(color: number): boolean {
   return color === 8 || (color >= 236 && color <= 247);
@@ -66,19 +50,27 @@ function isGreyRgb(color: number): boolean {
 
 const UNWRITTEN: Cell = { text: '', width: 1, faint: false };
 
-export class Screen implements ScreenView {
-  readonly #terminal: xterm.Terminal;
-  readonly #core: SynchronousCore;
+/** Of all screens of the process, this many keep an emulator, those that something happened on last. */
+const MOST_EMULATORS = 64;
+const emulators = new EmulatorPool(MOST_EMULATORS);
+
+/** `blank`: nothing was drawn yet. `away`: drawn, and put away until something happens. */
+type State =
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'live'; readonly emulator: Emulator }
+  | { readonly kind: 'away'; readonly frozen: FrozenScreen }
+  | { readonly kind: 'disposed' };
+
+export class Screen implements ScreenView, Borrower {
+  readonly #scrollback: number;
+  #columns: number;
+  #rows: number;
+  #state: State = { kind: 'blank' };
 
   constructor(columns: number, rows: number, scrollback: number) {
-    this.#terminal = new xterm.Terminal({
-      cols: Screen.bound(columns),
-      rows: Screen.bound(rows),
-      scrollback,
-      allowProposedApi: true,
-      logLevel: 'off',
-    });
-    this.#core = synchronousCore(this.#terminal);
+    this.#columns = Screen.bound(columns);
+    this.#rows = Screen.bound(rows);
+    this.#scrollback = scrollback;
   }
 
   /** Window sizes come from outside: 1 to 1,000 each. */
@@ -87,43 +79,58 @@ export class Screen implements ScreenView {
   }
 
   write(data: Buffer | string): void {
-    this.#core.writeSync(data);
+    this.#live()?.write(data);
   }
 
   resize(columns: number, rows: number): void {
-    this.#terminal.resize(Screen.bound(columns), Screen.bound(rows));
+    this.#columns = Screen.bound(columns);
+    this.#rows = Screen.bound(rows);
+    if (this.#state.kind !== 'blank') this.#terminal?.resize(this.#columns, this.#rows);
   }
 
   [Symbol.dispose](): void {
-    this.#terminal.dispose();
+    if (this.#state.kind === 'live') emulators.giveBack(this, this.#state.emulator);
+    this.#state = { kind: 'disposed' };
+  }
+
+  giveUp(): Emulator | undefined {
+    if (this.#state.kind !== 'live') return undefined;
+    const { emulator } = this.#state;
+    const frozen = emulator.freeze();
+    if (frozen === undefined) return undefined;
+    this.#state = { kind: 'away', frozen };
+    return emulator;
   }
 
   get columns(): number {
-    return this.#terminal.cols;
+    return this.#columns;
   }
 
   get rows(): number {
-    return this.#terminal.rows;
+    return this.#rows;
   }
 
   get alternate(): boolean {
-    return this.#terminal.buffer.active.type === 'alternate';
+    if (this.#state.kind === 'away') return this.#state.frozen.alternate;
+    return this.#terminal?.buffer.active.type === 'alternate';
   }
 
   get top(): number {
-    return this.#terminal.buffer.active.baseY;
+    if (this.#state.kind === 'away') return this.#state.frozen.top;
+    return this.#terminal?.buffer.active.baseY ?? 0;
   }
 
   get cursor(): Position {
-    const buffer = this.#terminal.buffer.active;
-    return { row: buffer.baseY + buffer.cursorY, column: buffer.cursorX };
+    if (this.#state.kind === 'away') return this.#state.frozen.cursor;
+    const buffer = this.#terminal?.buffer.active;
+    return { row: (buffer?.baseY ?? 0) + (buffer?.cursorY ?? 0), column: buffer?.cursorX ?? 0 };
   }
 
   row(row: number): Row | undefined {
-    const line = this.#terminal.buffer.active.getLine(row);
+    const line = this.#terminal?.buffer.active.getLine(row);
     if (line === undefined) return undefined;
     const cells: Cell[] = [];
-    const columns = this.#terminal.cols;
+    const columns = this.#columns;
     for (let column = 0; column < columns; column++) {
       const cell = line.getCell(column);
       if (cell === undefined) {
@@ -143,5 +150,29 @@ export class Screen implements ScreenView {
       cells.push({ text, width, faint });
     }
     return { cells, wrapped: line.isWrapped };
+  }
+
+  get #terminal(): xterm.Terminal | undefined {
+    return this.#live()?.terminal;
+  }
+
+  /** The emulator, brought back if need be. A disposed screen draws and shows nothing. */
+  #live(): Emulator | undefined {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'live':
+        emulators.used(this);
+        return state.emulator;
+      case 'blank':
+      case 'away': {
+        const emulator = emulators.borrow(this, this.#columns, this.#rows, this.#scrollback);
+        if (state.kind === 'away') emulator.thaw(state.frozen);
+        else emulator.clear(this.#columns, this.#rows, this.#scrollback);
+        this.#state = { kind: 'live', emulator };
+        return emulator;
+      }
+      case 'disposed':
+        return undefined;
+    }
   }
 }

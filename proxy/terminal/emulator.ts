@@ -1,0 +1,413 @@
+// Terminal emulators, lent to screens. An emulator is large (some 170 kB) and only the screens that something happens
+// on need one: the others are put away in a compact form and brought back exactly as they were. What is put away is
+// the emulator's whole state that drawing depends on; where that can't be told in full (in the middle of a sequence,
+// with hyperlinks), the screen keeps its emulator. It reaches into the emulator, whose version is therefore pinned.
+import xterm from '@xterm/headless';
+
+interface Attributes {
+  readonly extended: { readonly urlId: number };
+}
+
+interface CoreLine {
+  isWrapped: boolean;
+  readonly length: number;
+  readonly _data: Uint32Array;
+  _combined: Record<number, string>;
+  _extendedAttrs: Record<number, unknown>;
+}
+
+interface CoreBuffer {
+  readonly lines: {
+    length: number;
+    maxLength: number;
+    get(index: number): CoreLine | undefined;
+    push(line: CoreLine): void;
+  };
+  readonly markers: readonly unknown[];
+  ydisp: number;
+  ybase: number;
+  y: number;
+  x: number;
+  scrollTop: number;
+  scrollBottom: number;
+  tabs: object;
+  savedX: number;
+  savedY: number;
+  savedCurAttrData: Attributes;
+  savedCharset: object | undefined;
+  getBlankLine(attributes: unknown): CoreLine;
+}
+
+interface Core {
+  writeSync(data: Uint8Array | string): void;
+  reset(): void;
+  readonly _bufferService: {
+    _cachedBlankLine: unknown;
+    readonly buffers: {
+      readonly normal: CoreBuffer;
+      readonly alt: CoreBuffer;
+      readonly active: CoreBuffer;
+      activateAltBuffer(): void;
+    };
+  };
+  readonly _inputHandler: {
+    _curAttrData: Attributes;
+    _windowTitle: string;
+    _iconName: string;
+    _windowTitleStack: string[];
+    _iconNameStack: string[];
+    readonly _utf8Decoder: { readonly interim: Uint8Array; clear(): void };
+    readonly _parser: {
+      readonly currentState: number;
+      readonly initialState: number;
+      precedingJoinState: number;
+      reset(): void;
+    };
+  };
+  readonly coreService: { modes: object; decPrivateModes: object };
+  readonly _charsetService: {
+    charset: object | undefined;
+    glevel: number;
+    _charsets: (object | undefined)[];
+  };
+  readonly optionsService: { readonly options: { convertEol: boolean } };
+}
+
+const RELIED_UPON = [
+  ...['writeSync', 'reset', 'coreService.modes', 'coreService.decPrivateModes'],
+  ...['optionsService.options', '_charsetService.glevel', '_charsetService._charsets'],
+  ...['_bufferService.buffers.active', '_bufferService.buffers.activateAltBuffer'],
+  ...['_inputHandler._curAttrData.extended.urlId', '_inputHandler._windowTitle', '_inputHandler._iconName'],
+  ...['_inputHandler._windowTitleStack', '_inputHandler._iconNameStack'],
+  ...['_inputHandler._utf8Decoder.interim', '_inputHandler._utf8Decoder.clear'],
+  ...['currentState', 'initialState', 'precedingJoinState', 'reset'].map(
+    (name) => `_inputHandler._parser.${name}`,
+  ),
+  ...['normal', 'alt'].flatMap((buffer) =>
+    [
+      ...[
+        'lines.length',
+        'lines.maxLength',
+        'lines.get',
+        'lines.push',
+        'markers',
+        'ydisp',
+        'ybase',
+        'y',
+        'x',
+      ],
+      ...['scrollTop', 'scrollBottom', 'tabs', 'savedX', 'savedY', 'savedCurAttrData', 'savedCharset'],
+      'getBlankLine',
+    ].map((name) => `_bufferService.buffers.${buffer}.${name}`),
+  ),
+] as const;
+
+function reaches(from: unknown, path: string): boolean {
+  let value = from;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !(name in value)) return false;
+    value = Reflect.get(value, name);
+  }
+  return true;
+}
+
+/** Looks at what is relied upon, so that another version of the emulator fails loudly and at once. */
+function isCore(core: unknown): core is Core {
+  return RELIED_UPON.every((path) => reaches(core, path));
+}
+
+function isCoreLine(line: unknown): boolean {
+  return ['_data', '_combined', '_extendedAttrs', 'isWrapped', 'length'].every((name) => reaches(line, name));
+}
+
+const CELL = 3;
+/** The content of a cell that was never written: width 1, no character. */
+const BLANK_CONTENT = 1 << 22;
+
+interface FrozenBuffer {
+  /** The cells of all lines in a row, without the blank ends of the lines. */
+  readonly cells: Uint32Array;
+  /** For each line: how many cells it has there, times two, and 1 when it continues the line above. */
+  readonly lines: Uint16Array;
+  readonly rare: ReadonlyMap<number, Pick<CoreLine, '_combined' | '_extendedAttrs'>>;
+  readonly most: number;
+  readonly places: Pick<
+    CoreBuffer,
+    | 'ydisp'
+    | 'ybase'
+    | 'y'
+    | 'x'
+    | 'scrollTop'
+    | 'scrollBottom'
+    | 'tabs'
+    | 'savedX'
+    | 'savedY'
+    | 'savedCurAttrData'
+    | 'savedCharset'
+  >;
+}
+
+/** A screen without its emulator. */
+export interface FrozenScreen {
+  readonly columns: number;
+  readonly rows: number;
+  readonly scrollback: number;
+  readonly alternate: boolean;
+  /** The first visible row, and the cursor's. */
+  readonly top: number;
+  readonly cursor: { readonly row: number; readonly column: number };
+  readonly normal: FrozenBuffer;
+  readonly alt: FrozenBuffer;
+  readonly attributes: Attributes;
+  readonly join: number;
+  readonly modes: object;
+  readonly decPrivateModes: object;
+  readonly charsets: { readonly charset: object | undefined; readonly glevel: number };
+  readonly allCharsets: (object | undefined)[];
+  readonly convertEol: boolean;
+}
+
+function keptCells(line: CoreLine): number {
+  const data = line._data;
+  let cells = line.length;
+  for (; cells > 0; cells--) {
+    const at = (cells - 1) * CELL;
+    if (data[at] !== BLANK_CONTENT || data[at + 1] !== 0 || data[at + 2] !== 0) break;
+  }
+  return cells;
+}
+
+function freezeBuffer(buffer: CoreBuffer): FrozenBuffer {
+  const { lines, ydisp, ybase, y, x, scrollTop, scrollBottom, tabs, savedX, savedY } = buffer;
+  const { savedCurAttrData, savedCharset } = buffer;
+  const kept = new Uint16Array(lines.length);
+  const rare = new Map<number, Pick<CoreLine, '_combined' | '_extendedAttrs'>>();
+  let total = 0;
+  for (let index = 0; index < lines.length; index += 1) {
+    const line = lines.get(index);
+    if (line === undefined) continue;
+    const cells = keptCells(line);
+    kept[index] = cells * 2 + (line.isWrapped ? 1 : 0);
+    total += cells;
+    const { _combined, _extendedAttrs } = line;
+    if (Object.keys(_combined).length > 0 || Object.keys(_extendedAttrs).length > 0)
+      rare.set(index, { _combined, _extendedAttrs });
+  }
+  const cells = new Uint32Array(total * CELL);
+  let at = 0;
+  for (let index = 0; index < lines.length; index += 1) {
+    const length = ((kept[index] ?? 0) >> 1) * CELL;
+    const line = lines.get(index);
+    if (line !== undefined) cells.set(line._data.subarray(0, length), at);
+    at += length;
+  }
+  return {
+    cells,
+    lines: kept,
+    rare,
+    most: lines.maxLength,
+    places: {
+      ...{ ydisp, ybase, y, x, scrollTop, scrollBottom, tabs, savedX, savedY },
+      ...{ savedCurAttrData, savedCharset },
+    },
+  };
+}
+
+function thawBuffer(buffer: CoreBuffer, frozen: FrozenBuffer, plain: Attributes): void {
+  const { lines } = buffer;
+  lines.maxLength = frozen.most;
+  lines.length = 0;
+  let at = 0;
+  for (let index = 0; index < frozen.lines.length; index += 1) {
+    const code = frozen.lines[index] ?? 0;
+    const length = (code >> 1) * CELL;
+    const line = buffer.getBlankLine(plain);
+    line._data.set(frozen.cells.subarray(at, at + length));
+    at += length;
+    line.isWrapped = (code & 1) === 1;
+    const rare = frozen.rare.get(index);
+    if (rare !== undefined) {
+      line._combined = rare._combined;
+      line._extendedAttrs = rare._extendedAttrs;
+    }
+    lines.push(line);
+  }
+  Object.assign(buffer, frozen.places);
+}
+
+export class Emulator {
+  readonly terminal: xterm.Terminal;
+  readonly #core: Core;
+
+  constructor(columns: number, rows: number, scrollback: number) {
+    this.terminal = new xterm.Terminal({
+      cols: columns,
+      rows,
+      scrollback,
+      allowProposedApi: true,
+      logLevel: 'off',
+    });
+    const core: unknown = '_core' in this.terminal ? this.terminal._core : undefined;
+    if (!isCore(core) || !isCoreLine(core._bufferService.buffers.normal.lines.get(0))) {
+      throw new Error('the terminal emulator is not as expected; its version must be the one that is pinned');
+    }
+    this.#core = core;
+  }
+
+  write(data: Uint8Array | string): void {
+    this.#core.writeSync(data);
+  }
+
+  /** The screen as it is, and the emulator is blank; undefined, and nothing changed, when it can't be at this moment. */
+  freeze(): FrozenScreen | undefined {
+    const { _inputHandler: input, _bufferService, coreService, _charsetService, optionsService } = this.#core;
+    const { normal, alt, active } = _bufferService.buffers;
+    const parser = input._parser;
+    if (parser.currentState !== parser.initialState) return undefined;
+    if (input._utf8Decoder.interim.some((byte) => byte !== 0)) return undefined;
+    if (normal.markers.length > 0 || alt.markers.length > 0) return undefined;
+    const attributes = input._curAttrData;
+    if (
+      attributes.extended.urlId !== 0 ||
+      normal.savedCurAttrData.extended.urlId !== 0 ||
+      alt.savedCurAttrData.extended.urlId !== 0
+    ) {
+      return undefined;
+    }
+    const { charset, glevel, _charsets } = _charsetService;
+    const frozen: FrozenScreen = {
+      columns: this.terminal.cols,
+      rows: this.terminal.rows,
+      scrollback: this.terminal.options.scrollback ?? 0,
+      alternate: active === alt,
+      top: active.ybase,
+      cursor: { row: active.ybase + active.y, column: active.x },
+      normal: freezeBuffer(normal),
+      alt: freezeBuffer(alt),
+      attributes,
+      join: parser.precedingJoinState,
+      modes: coreService.modes,
+      decPrivateModes: coreService.decPrivateModes,
+      charsets: { charset, glevel },
+      allCharsets: _charsets,
+      convertEol: optionsService.options.convertEol,
+    };
+    // What was put away is the emulator's own state: it gets another.
+    this.clear(frozen.columns, frozen.rows, frozen.scrollback);
+    return frozen;
+  }
+
+  /** Nothing of what was drawn is left. */
+  clear(columns: number, rows: number, scrollback: number): void {
+    const { _inputHandler: input, _bufferService, optionsService } = this.#core;
+    this.#core.reset();
+    if (this.terminal.options.scrollback !== scrollback) this.terminal.options.scrollback = scrollback;
+    if (this.terminal.cols !== columns || this.terminal.rows !== rows) {
+      this.terminal.resize(columns, rows);
+      this.#core.reset();
+    }
+    input._parser.reset();
+    input._utf8Decoder.clear();
+    input._parser.precedingJoinState = 0;
+    input._windowTitle = '';
+    input._iconName = '';
+    input._windowTitleStack = [];
+    input._iconNameStack = [];
+    _bufferService._cachedBlankLine = undefined;
+    optionsService.options.convertEol = false;
+  }
+
+  /** Becomes the screen that was put away. */
+  thaw(frozen: FrozenScreen): void {
+    this.clear(frozen.columns, frozen.rows, frozen.scrollback);
+    const { _inputHandler: input, _bufferService, coreService, _charsetService, optionsService } = this.#core;
+    const { buffers } = _bufferService;
+    const plain = input._curAttrData;
+    if (frozen.alternate) buffers.activateAltBuffer();
+    thawBuffer(buffers.normal, frozen.normal, plain);
+    thawBuffer(buffers.alt, frozen.alt, plain);
+    input._curAttrData = frozen.attributes;
+    input._parser.precedingJoinState = frozen.join;
+    coreService.modes = frozen.modes;
+    coreService.decPrivateModes = frozen.decPrivateModes;
+    _charsetService.charset = frozen.charsets.charset;
+    _charsetService.glevel = frozen.charsets.glevel;
+    _charsetService._charsets = frozen.allCharsets;
+    optionsService.options.convertEol = frozen.convertEol;
+  }
+
+  [Symbol.dispose](): void {
+    this.terminal.dispose();
+  }
+}
+
+/** A screen that has an emulator. */
+export interface Borrower {
+  /** Puts itself away and gives its emulator up; undefined when it can't at this moment. */
+  giveUp(): Emulator | undefined;
+}
+
+/** How many screens that can't be put away are passed over before one more emulator is made. */
+const TRIES = 4;
+
+/** The least recently used screens lose their emulators to those that something happens on. */
+export class EmulatorPool {
+  readonly #limit: number;
+  readonly #borrowers = new Set<Borrower>();
+  #idle: Emulator[] = [];
+  #last: Borrower | undefined;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#borrowers.size + this.#idle.length;
+  }
+
+  /** An emulator in any state: whoever gets it clears it or thaws something in it. */
+  borrow(by: Borrower, columns: number, rows: number, scrollback: number): Emulator {
+    const emulator = this.#idle.pop() ?? this.#taken() ?? new Emulator(columns, rows, scrollback);
+    this.#borrowers.add(by);
+    this.#last = by;
+    return emulator;
+  }
+
+  used(by: Borrower): void {
+    if (this.#last === by) return;
+    this.#last = by;
+    this.#borrowers.delete(by);
+    this.#borrowers.add(by);
+  }
+
+  giveBack(by: Borrower, emulator: Emulator): void {
+    this.#forget(by);
+    if (this.size >= this.#limit) {
+      emulator[Symbol.dispose]();
+      return;
+    }
+    emulator.clear(80, 24, 0);
+    this.#idle.push(emulator);
+  }
+
+  #taken(): Emulator | undefined {
+    if (this.#borrowers.size < this.#limit) return undefined;
+    let tries = TRIES;
+    for (const borrower of this.#borrowers) {
+      const emulator = borrower.giveUp();
+      if (emulator !== undefined) {
+        this.#forget(borrower);
+        return emulator;
+      }
+      this.used(borrower);
+      tries -= 1;
+      if (tries === 0) return undefined;
+    }
+    return undefined;
+  }
+
+  #forget(by: Borrower): void {
+    this.#borrowers.delete(by);
+    if (this.#last === by) this.#last = undefined;
+  }
+}
