@@ -227,11 +227,14 @@ describe('a recording', () => {
   });
 });
 
+/** The script that is killed is a process of its own; more rounds take longer. */
+const rounds = Number(process.env['SALLYPORT_TEST_KILLS'] ?? 20);
+
 describe('recovery', () => {
   const recover = () => recoverRecordings(root, signer, { reason: 'gateway-crashed', now: 0 });
 
   it('loses nothing that was recorded when the process is killed at any moment', {
-    timeout: 120_000,
+    timeout: 120_000 + rounds * 6_000,
   }, async () => {
     const module = (name: string) => JSON.stringify(new URL(`./${name}.ts`, import.meta.url).href);
     const script = `
@@ -254,7 +257,6 @@ describe('recovery', () => {
     const { privateKey } = generateKeyPairSync('ed25519');
     const pem = String(privateKey.export({ format: 'pem', type: 'pkcs8' }));
     const own = signerFrom(privateKey);
-    const rounds = Number(process.env['SALLYPORT_TEST_KILLS'] ?? 20);
     for (let round = 0; round < rounds; round += 1) {
       const id = `k${round}`;
       const child = spawn(process.execPath, ['--input-type=module', '-e', script, root, id, pem]);

@@ -33,7 +33,9 @@ import {
 import { type ConfigOption, readInput } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { instant, jsonLine, printList, printOne, type Row } from './output.ts';
+import { registerKeeping } from './recording-keep.ts';
 import { Player, playerKeys } from './recording-player.ts';
+import { registerSearch } from './recording-search.ts';
 import { positiveNumber, readSince, wholeNumber } from './since.ts';
 
 interface RecordingListOptions extends ConfigOption {
@@ -265,7 +267,9 @@ const readSecond = (text: string): number => {
 export const registerRecording = (program: Command): void => {
   const recording = program
     .command('recording')
-    .description('recordings: list, show, play, export, verify, and the key that proves them');
+    .description(
+      'recordings: list, play, export, verify, search, hold, delete, and the key that proves them',
+    );
   recording
     .command('list')
     .description('recordings, newest first')
@@ -380,4 +384,6 @@ export const registerRecording = (program: Command): void => {
         }),
       );
     });
+  registerSearch(recording);
+  registerKeeping(recording);
 };
