@@ -238,6 +238,7 @@ function thawBuffer(buffer: CoreBuffer, frozen: FrozenBuffer, plain: Attributes)
 export class Emulator {
   readonly terminal: xterm.Terminal;
   readonly #core: Core;
+  #blank = true;
 
   constructor(columns: number, rows: number, scrollback: number) {
     this.terminal = new xterm.Terminal({
@@ -255,6 +256,7 @@ export class Emulator {
   }
 
   write(data: Uint8Array | string): void {
+    this.#blank = false;
     this.#core.writeSync(data);
   }
 
@@ -293,6 +295,7 @@ export class Emulator {
       convertEol: optionsService.options.convertEol,
     };
     // What was put away is the emulator's own state: it gets another.
+    this.#blank = false;
     this.clear(frozen.columns, frozen.rows, frozen.scrollback);
     return frozen;
   }
@@ -300,6 +303,9 @@ export class Emulator {
   /** Nothing of what was drawn is left. */
   clear(columns: number, rows: number, scrollback: number): void {
     const { _inputHandler: input, _bufferService, optionsService } = this.#core;
+    const { cols, rows: had, options } = this.terminal;
+    if (this.#blank && cols === columns && had === rows && options.scrollback === scrollback) return;
+    this.#blank = true;
     this.#core.reset();
     if (this.terminal.options.scrollback !== scrollback) this.terminal.options.scrollback = scrollback;
     if (this.terminal.cols !== columns || this.terminal.rows !== rows) {
@@ -320,6 +326,7 @@ export class Emulator {
   /** Becomes the screen that was put away. */
   thaw(frozen: FrozenScreen): void {
     this.clear(frozen.columns, frozen.rows, frozen.scrollback);
+    this.#blank = false;
     const { _inputHandler: input, _bufferService, coreService, _charsetService, optionsService } = this.#core;
     const { buffers } = _bufferService;
     const plain = input._curAttrData;

@@ -43,6 +43,40 @@ export interface Negotiated {
 }
 
 const STOP = Number.POSITIVE_INFINITY;
+/** Different offers that are kept for later connections. */
+const KEPT_OFFERS = 64;
+
+const offers = new Map<string, InstanceType<typeof kex.KexInit>>();
+
+/** What is offered is the same for most connections, and ssh2 only reads it. */
+function offerOf(lists: ConstructorParameters<typeof kex.KexInit>[0]): InstanceType<typeof kex.KexInit> {
+  const key = JSON.stringify(lists);
+  const known = offers.get(key);
+  if (known !== undefined) return known;
+  const offer = unpooled(() => new kex.KexInit(lists));
+  if (offers.size < KEPT_OFFERS) offers.set(key, offer);
+  return offer;
+}
+
+/**
+ * Small buffers that are made here stand alone. What a key exchange leaves behind is kept as long as the connection,
+ * and a few bytes of it would keep the whole of the pool's block that they are a part of.
+ */
+function unpooled<T>(make: () => T): T {
+  const before = Buffer.poolSize;
+  Buffer.poolSize = 0;
+  try {
+    return make();
+  } finally {
+    Buffer.poolSize = before;
+  }
+}
+
+function alone(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
 
 export class PacketLayer {
   readonly #protocol: Protocol;
@@ -59,15 +93,16 @@ export class PacketLayer {
       options.role === 'server'
         ? ['kex-strict-s-v00@openssh.com']
         : ['ext-info-c', 'kex-strict-c-v00@openssh.com'];
-    const protocol = new Protocol({
+    const offer = offerOf({
+      kex: [...options.algorithms.kex, ...strict],
+      serverHostKey: options.algorithms.hostKey,
+      cs: direction,
+      sc: direction,
+    });
+    const settings: ConstructorParameters<typeof Protocol>[0] = {
       server: options.role === 'server',
       ident: options.identification,
-      offer: new kex.KexInit({
-        kex: [...options.algorithms.kex, ...strict],
-        serverHostKey: options.algorithms.hostKey,
-        cs: direction,
-        sc: direction,
-      }),
+      offer,
       ...(options.role === 'server'
         ? { hostKeys: options.hostKeys, serverSigAlgs: SERVER_SIGNATURE_ALGORITHMS.join(',') }
         : { hostVerifier: (blob) => options.hostKey(blob) }),
@@ -92,7 +127,8 @@ export class PacketLayer {
         this.#queuedBytes = 0;
         if (!this.#dead) events.exchanged();
       },
-    });
+    };
+    const protocol = unpooled(() => new Protocol(settings));
     this.#protocol = protocol;
     protocol._onPayload = (payload) => this.#deliver(payload);
     // ssh2 calls these two just before onError; the reason is sent and the ciphers are freed by our owner's orders.
@@ -121,8 +157,9 @@ export class PacketLayer {
     if (this.#dead) return;
     this.#parsing = true;
     try {
-      parse();
-      if (identification !== undefined) this.#protocol._remoteIdentRaw = identification;
+      if (identification !== undefined || this.exchanging) unpooled(parse);
+      else parse();
+      if (identification !== undefined) this.#protocol._remoteIdentRaw = alone(identification);
     } catch (error) {
       this.#fail('SP_PROTOCOL_VIOLATION', error instanceof Error ? error.message : String(error), error);
     } finally {

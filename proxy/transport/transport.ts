@@ -523,7 +523,7 @@ class StreamTransport implements Transport {
 
   #sameHostKey(blob: Buffer): boolean {
     this.#hostKeyChanged = this.#hostKey !== undefined && !this.#hostKey.equals(blob);
-    this.#hostKey ??= Buffer.from(blob);
+    this.#hostKey ??= Buffer.from(new Uint8Array(blob).buffer);
     return !this.#hostKeyChanged;
   }
 
