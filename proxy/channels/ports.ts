@@ -37,6 +37,8 @@ export interface SessionRecorder {
   resize(channel: number, columns: number, rows: number): void;
   exit(channel: number, outcome: ExitOutcome): void;
   channelEnded(channel: number): void;
+  /** Notes what is worth finding again: a file with its hash, a forward, a hold. `kind` is a word of a–z and dashes. */
+  marker?(channel: number, kind: string, data: Readonly<Record<string, unknown>>): void;
   /** Bytes taken but not yet written. A relay stops granting window while this is above its limit. */
   readonly pendingBytes: number;
   /** Called each time pendingBytes has fallen to half of its former peak or below. */
