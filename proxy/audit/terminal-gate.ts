@@ -22,6 +22,7 @@ import {
   type VerdictAnswer,
   type VerdictRequest,
 } from '../gate/gate-types.ts';
+import { CERTAIN } from '../terminal/reading.ts';
 import { encodeWindowChange } from '../transport/messages.ts';
 import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
 import type { Judge, Judged, Ruling, Submission } from './judge.ts';
@@ -599,7 +600,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       confidence: reading.confidence,
       hidden: this.#hidden(request),
       ...(what === 'paste' ? { detail: 'pasted' } : {}),
-      quiet: this.#inScreenProgram(request),
+      quiet: this.#inScreenProgram(request) || isBlank(request),
     };
   }
 
@@ -686,3 +687,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     if (this.#echo.best !== best) this.#gate.setRoundTrip(this.#echo.best);
   }
 }
+
+/** Nothing was submitted, for certain. */
+const isBlank = ({ what, preceding, reading }: VerdictRequest): boolean =>
+  what === 'line' &&
+  reading.confidence >= CERTAIN &&
+  preceding.length === 0 &&
+  reading.candidates.every((text) => text.trim() === '');

@@ -1025,7 +1025,13 @@ export class Gate {
   }
 
   #judge(held: Held, found: Reading): void {
-    const reading = this.#withoutIndent(found);
+    const keys = this.#keys.state;
+    const seen = this.#withoutIndent(found);
+    // More was typed than anything here remembers: what the screen shows is a part of it at best.
+    const reading: Reading =
+      keys.kind === 'unknown' && keys.because === 'too-long'
+        ? { ...seen, confidence: Math.min(seen.confidence, 0.3), doubts: [...seen.doubts, 'scrolled'] }
+        : seen;
     const id = this.#nextId++;
     const secret =
       reading.doubts.includes('no-echo') &&
@@ -1035,6 +1041,8 @@ export class Gate {
     const judged: Judged = { ...held, id, reading };
     const empty =
       reading.confidence >= CERTAIN &&
+      // Only keys tell that there is nothing: what was recalled or completed may be out of sight.
+      keys.kind === 'known' &&
       reading.candidates.every((text) => text.trim() === '') &&
       this.#preceding.length === 0;
     const request: VerdictRequest = {
