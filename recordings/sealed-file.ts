@@ -57,8 +57,14 @@ export interface SealedFileEvents {
 
 /** Events that become one chunk. */
 interface Batch {
-  /** Encoded once, for the tail and for the chunk. */
-  readonly lines: Buffer[];
+  /**
+   * The lines, one behind the other in blocks of its own: slices of the buffer pool would each keep a whole pool block
+   * for as long as a chunk takes to fill.
+   */
+  readonly blocks: Buffer[];
+  /** Bytes used of the last block. */
+  used: number;
+  events: number;
   bytes: number;
   first: number;
   last: number;
@@ -76,7 +82,7 @@ type State = 'open' | 'failed' | 'closing' | 'sealed' | 'unsealed';
 export class SealedFile {
   readonly path: string;
   readonly #header: RecordingHeader;
-  readonly #preamble: EncodedPreamble;
+  readonly #preamble: Pick<EncodedPreamble, 'hash'>;
   readonly #sessionKey: Buffer;
   readonly #main: FileHandle;
   readonly #tailPaths: readonly [string, string];
@@ -116,7 +122,7 @@ export class SealedFile {
   ) {
     this.path = path;
     this.#header = header;
-    this.#preamble = opened.preamble;
+    this.#preamble = { hash: opened.preamble.hash };
     this.#sessionKey = opened.sessionKey;
     this.#main = opened.main;
     this.#tailPaths = opened.tailPaths;
@@ -208,9 +214,8 @@ export class SealedFile {
       return;
     }
     const batch = this.#batch;
-    if (batch.lines.length === 0) batch.first = at;
-    batch.lines.push(content);
-    batch.bytes += content.length;
+    if (batch.events === 0) batch.first = at;
+    addLine(batch, content);
     batch.last = at;
     this.#lastAt = at;
     if (mark !== undefined && this.#marks.length < 100_000) this.#marks.push([at, mark]);
@@ -269,7 +274,7 @@ export class SealedFile {
   }
 
   #consolidate(): void {
-    if (this.#state !== 'open' || this.#pump !== undefined || this.#batch.lines.length === 0) return;
+    if (this.#state !== 'open' || this.#pump !== undefined || this.#batch.events === 0) return;
     clearTimeout(this.#ageTimer);
     this.#ageTimer = undefined;
     const batch = this.#batch;
@@ -309,13 +314,13 @@ export class SealedFile {
   }
 
   async #writeBatch(batch: Batch): Promise<void> {
-    const plain = Buffer.concat(batch.lines);
+    const plain = Buffer.concat(batch.blocks, batch.bytes);
     const content = await compress(plain, { params: { [zlib.ZSTD_c_compressionLevel]: 3 } });
-    const { first, last, lines } = batch;
+    const { first, last, events } = batch;
     const offset = this.#position;
-    await this.#writeSealed('events', { events: lines.length, first, last }, content);
-    this.#chunks.push([offset, first, last, lines.length]);
-    this.#written += lines.length;
+    await this.#writeSealed('events', { events, first, last }, content);
+    this.#chunks.push([offset, first, last, events]);
+    this.#written += events;
   }
 
   async #writeSealed(
@@ -383,7 +388,7 @@ export class SealedFile {
         await this.#main.datasync();
         await this.#tails[this.#slot === 0 ? 1 : 0].handle.truncate(0);
       }
-      if (this.#batch.lines.length > 0) {
+      if (this.#batch.events > 0) {
         await this.#writeBatch(this.#batch);
         this.#batch = emptyBatch();
       }
@@ -443,7 +448,26 @@ export class SealedFile {
 }
 
 function emptyBatch(): Batch {
-  return { lines: [], bytes: 0, first: 0, last: 0 };
+  return { blocks: [], used: 0, events: 0, bytes: 0, first: 0, last: 0 };
+}
+
+const smallestBlock = 1024;
+const largestBlock = 64 * 1024;
+
+function addLine(batch: Batch, line: Buffer): void {
+  let last = batch.blocks.at(-1);
+  if (last === undefined || batch.used + line.length > last.length) {
+    // What stays empty at the end of a block is cut off, for the blocks are joined as they are.
+    if (last !== undefined) batch.blocks[batch.blocks.length - 1] = last.subarray(0, batch.used);
+    const grown = Math.min(largestBlock, Math.max(smallestBlock, batch.bytes));
+    last = Buffer.allocUnsafeSlow(Math.max(grown, line.length));
+    batch.blocks.push(last);
+    batch.used = 0;
+  }
+  line.copy(last, batch.used);
+  batch.used += line.length;
+  batch.events += 1;
+  batch.bytes += line.length;
 }
 
 /** The first bytes of a seal's head: nothing in it is encrypted. */
