@@ -49,7 +49,7 @@ const files: Record<Shell, Readonly<Record<string, string>>> = {
     '.zshrc': `PS1='${PROMPT}'; HISTFILE=~/.history; HISTSIZE=100; setopt hist_verify; unsetopt hist_verify\n`,
   },
   fish: {
-    '.config/fish/config.fish': `function fish_prompt; echo -n '${PROMPT}'; end\nfunction fish_greeting; end\n`,
+    '.config/fish/config.fish': `function fish_prompt; echo -n '${PROMPT}'; end\nfunction fish_greeting; end\nfunction fish_title; end\n`,
   },
   dash: { '.profile': `PS1='${PROMPT}'\n` },
 };
