@@ -24,6 +24,8 @@ export interface Submission {
   readonly confidence: number;
   /** Typed without echo: judged, but its text is not stored. */
   readonly hidden: boolean;
+  /** It was judged together with text that was typed without echo, which an explanation could quote. */
+  readonly hiddenBefore?: boolean;
   readonly detail?: string;
   /** Not worth a line in the log unless a rule says something about it: text typed in an editor. */
   readonly quiet?: boolean;
@@ -82,7 +84,7 @@ export class Judge {
     } catch (error) {
       return this.#unlogged(submission, error);
     }
-    const ruling = rulingOf(decision);
+    const ruling = rulingOf(quotable(submission) ? decision : unexplained(decision));
     const entry = this.entry(submission, decision, outcomeOf(ruling));
     if (submission.quiet === true && decision.matches.length === 0) {
       return { ruling, entry, decision, logged: true };
@@ -118,7 +120,12 @@ export class Judge {
   }
 
   entry(submission: Submission, decision: Decision, outcome: CommandOutcome): AuditedCommand {
-    const [first] = submission.analyses;
+    const { analyses, hidden } = submission;
+    // Where lines before it are hidden, only an analysis of this line alone may be kept.
+    const first =
+      submission.hiddenBefore === true
+        ? analyses.find(({ typed }) => typed === submission.typed)
+        : analyses[0];
     const [command] = first?.commands ?? [];
     return {
       id: this.#deps.log.newId(),
@@ -126,20 +133,22 @@ export class Judge {
       at: this.#deps.now(),
       channelKind: submission.kind,
       context: submission.context,
-      typed: submission.typed,
-      command: submission.command,
-      candidates: submission.candidates
-        .filter((text) => text !== submission.command && text !== submission.typed)
-        .slice(0, 20),
-      analysed: first === undefined ? {} : analysedOf(first),
-      word: command === undefined ? '' : command.name,
+      typed: hidden ? '' : submission.typed,
+      command: hidden ? '' : submission.command,
+      candidates: hidden
+        ? []
+        : submission.candidates
+            .filter((text) => text !== submission.command && text !== submission.typed)
+            .slice(0, 20),
+      analysed: first === undefined || hidden ? {} : analysedOf(first),
+      word: command === undefined || hidden ? '' : command.name,
       how: submission.how,
       confidence: submission.confidence,
-      hidden: submission.hidden,
+      hidden,
       decision: decision.action,
       outcome,
       detail: submission.detail ?? '',
-      rules: decision.matches.map(
+      rules: (quotable(submission) ? decision : unexplained(decision)).matches.map(
         ({ rule, action, criticality, points, effective, shadow, occurrence, why }) => ({
           rule,
           action,
@@ -236,6 +245,14 @@ const NO_DECISION = (policyVersion: string): Decision => ({
   disableUser: false,
   policyVersion,
   allowlistMiss: false,
+});
+
+/** Whether explanations, which quote what was judged, may be shown and stored. */
+const quotable = ({ hidden, hiddenBefore }: Submission): boolean => !hidden && hiddenBefore !== true;
+
+const unexplained = (decision: Decision): Decision => ({
+  ...decision,
+  matches: decision.matches.map((match) => ({ ...match, why: 'what was typed' })),
 });
 
 const rulingOf = (decision: Decision): Ruling => {

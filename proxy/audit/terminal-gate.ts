@@ -1,6 +1,7 @@
 // The gate of a channel with a terminal: carries the gate machine's actions out, keeps its timer, and answers its
 // requests by what the judge says, asking the user or a second person where a rule wants that. How a line is read, held
 // and taken back is the machine's business (proxy/gate); what it comes to is the policy's.
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Analysis, ShellState } from '../../policies/analysis/types.ts';
 import { emptyShellState } from '../../policies/analysis/types.ts';
 import type {
@@ -87,6 +88,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #state: ShellState = emptyShellState;
   /** Lines of a command that the shell goes on reading, as the analysis sees it. */
   #unfinished = '';
+  /** Some of them were typed without echo. */
+  #unfinishedHidden = false;
+  /** Tells whether two hidden texts of this terminal are the same; it is never stored. */
+  readonly #markKey = randomBytes(32);
   #echo: { sentAt: number | undefined; best: number | undefined; lastOutput: number } = {
     sentAt: undefined,
     best: undefined,
@@ -129,7 +134,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
         // Whoever sends ^C, ^D or ^Z may be leaving what was running, and gives up an unfinished command.
         if (event.data.includes(3) || event.data.includes(4) || event.data.includes(26)) {
           this.#readers.perhapsLeft();
-          if (event.data.includes(3)) this.#unfinished = '';
+          if (event.data.includes(3)) {
+            this.#unfinished = '';
+            this.#unfinishedHidden = false;
+          }
         }
         this.#keysSent();
         this.#carryOut(this.#gate.clientData(event.data, this.#deps.clock()));
@@ -557,8 +565,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
         if (this.#unfinished !== '') found.push(...read(`${this.#unfinished}\n${text}`));
       }
     }
-    // What is typed without echo is a password, most likely: its words are no commands that can't be understood.
-    return this.#hidden(request) ? found.map((analysis) => ({ ...analysis, opaque: [] })) : found;
+    // What a program reads without echo is a password, most likely: its words are no commands that can't be understood.
+    return this.#hidden(request) && program && reading.doubts.includes('no-echo')
+      ? found.map((analysis) => ({ ...analysis, opaque: [] }))
+      : found;
   }
 
   #analysePaste(
@@ -575,9 +585,8 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   }
 
   #hidden(request: VerdictRequest): boolean {
-    const { secret, reader } = request.context;
     // Editors and pagers draw what is typed in ways of their own; they ask for no passwords.
-    return secret && reader === 'program' && !this.#inScreenProgram(request);
+    return request.context.secret && !this.#inScreenProgram(request);
   }
 
   /** An editor or a pager reads: most of what is submitted there is text, not commands. */
@@ -589,19 +598,30 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #submission(request: VerdictRequest, analyses: readonly Analysis[]): Submission {
     const { reading, preceding, what } = request;
     const reader = this.#readers.name;
+    const hidden = this.#hidden(request);
+    // Lines that were typed without echo are judged together with this one, and not stored with it.
+    const before = request.context.secretBefore ? [] : preceding;
+    const hiddenBefore = request.context.secretBefore || this.#unfinishedHidden;
     return {
       kind: this.#kind,
       context: reader,
       typed: reading.text,
-      command: [...preceding, reading.text].join('\n'),
-      candidates: what === 'paste' ? [] : reading.candidates.map((text) => [...preceding, text].join('\n')),
+      command: [...before, reading.text].join('\n'),
+      candidates: what === 'paste' ? [] : reading.candidates.map((text) => [...before, text].join('\n')),
       analyses,
       how: reading.how,
       confidence: reading.confidence,
-      hidden: this.#hidden(request),
-      ...(what === 'paste' ? { detail: 'pasted' } : {}),
+      hidden,
+      ...(hiddenBefore ? { hiddenBefore } : {}),
+      ...(hidden ? { detail: this.#mark(reading.text) } : what === 'paste' ? { detail: 'pasted' } : {}),
       quiet: this.#inScreenProgram(request) || isBlank(request),
     };
+  }
+
+  /** All that is kept of a hidden text: its length, and whether it was the same as another one here. */
+  #mark(text: string): string {
+    const mark = createHmac('sha256', this.#markKey).update(text).digest('hex').slice(0, 12);
+    return `typed without echo: ${Array.from(text).length} characters, mark ${mark}`;
   }
 
   /** What was let through changes what the next line means. */
@@ -619,7 +639,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     if (first.incomplete === 'none') {
       this.#state = first.stateAfter;
       this.#unfinished = '';
-    } else this.#unfinished = first.typed.slice(-16_384);
+      this.#unfinishedHidden = false;
+    } else {
+      this.#unfinished = first.typed.slice(-16_384);
+      this.#unfinishedHidden ||= this.#hidden(request);
+    }
   }
 
   // ---- keys and alarms

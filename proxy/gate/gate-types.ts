@@ -46,8 +46,10 @@ export interface SubmitContext {
   readonly program: string | undefined;
   /** Nested shells, remote logins and REPLs that were entered and not left, outermost first. */
   readonly within: readonly string[];
-  /** The text was typed without echo and must not be stored. */
+  /** The device did not show what was typed: the text must not be stored. */
   readonly secret: boolean;
+  /** Some of the `preceding` lines were typed without echo: they are judged, and must not be stored. */
+  readonly secretBefore: boolean;
 }
 
 export interface VerdictRequest {

@@ -233,10 +233,66 @@ describe('what is typed without echo', () => {
     expect(bench.requests[2]).toMatchObject({ reading: { text: 'echo hi' }, context: { secret: false } });
   });
 
-  test('at a prompt that does not echo is no secret, and is not let through unseen', () => {
+  test('at a prompt that does not echo is judged, is not let through unseen, and is not for the log', () => {
     const bench = new Bench(release, ENFORCE, { announces: false, echo: false }).type('rm x\r').wait(5_000);
-    expect(bench.requests).toMatchObject([{ context: { secret: false } }]);
+    expect(bench.requests).toMatchObject([{ reading: { text: 'rm x' }, context: { secret: true } }]);
     expect(bench.editor.ran).toEqual([]);
+  });
+
+  const atPassword = (settings: GateSettings): Bench =>
+    new Bench(release, settings).wait(300).type('login\r').wait(3_000);
+  const judged = (bench: Bench): VerdictRequest[] =>
+    bench.actions.flatMap((action) =>
+      action.kind === 'observed' || action.kind === 'requestVerdict' ? [action.request] : [],
+    );
+
+  test.each([
+    ['in one chunk', OBSERVE, ['hunter2\r']],
+    ['in one chunk', ENFORCE, ['hunter2\r']],
+    ['key by key', OBSERVE, [...'hunter2', '\r']],
+    ['key by key', ENFORCE, [...'hunter2', '\r']],
+    ['with a correction', OBSERVE, [...'huntrr\x7f\x7fer2', '\r']],
+    ['with a correction', ENFORCE, [...'huntrr\x7f\x7fer2', '\r']],
+  ] as const)('%s is a secret (%o)', (_how, settings, keys) => {
+    const bench = atPassword(settings);
+    for (const key of keys) bench.type(key).wait(40);
+    bench.wait(3_000).type('echo hi\r').wait(3_000);
+    const seen = judged(bench).map(({ reading, context }) => [reading.text, context.secret]);
+    expect(seen).toEqual([
+      ['login', false],
+      ['hunter2', true],
+      ['echo hi', false],
+    ]);
+  });
+
+  test('is a secret where stars come back for it', () => {
+    const bench = new Bench(release, OBSERVE).type('login\r').wait(500);
+    for (const key of 'hunter2') bench.type(key).output('*').wait(40);
+    bench.type('\r').wait(500);
+    expect(judged(bench)[1]).toMatchObject({
+      reading: { candidates: expect.arrayContaining(['hunter2']) },
+      context: { secret: true },
+    });
+  });
+
+  test('is a secret where the program ends without a line feed', () => {
+    const bench = new Bench(release, OBSERVE, { silentEnd: true }).type('login\r').wait(500);
+    bench.type('hunter2\r').wait(3_000).type('echo hi\r').wait(500);
+    const seen = judged(bench).map(({ reading, context }) => [reading.text, context.secret]);
+    expect(seen).toEqual([
+      ['login', false],
+      ['hunter2', true],
+      ['echo hi', false],
+    ]);
+  });
+
+  test('keeps the lines that are judged with it out of the log as well', () => {
+    const bench = new Bench(release).type('login\r').wait(3_000).type("it's\r").wait(3_000);
+    bench.type('echo hi\r').wait(3_000);
+    expect(bench.requests[2]).toMatchObject({
+      preceding: ["it's"],
+      context: { secret: false, secretBefore: true },
+    });
   });
 });
 

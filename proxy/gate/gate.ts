@@ -8,9 +8,10 @@ import { LazyScreen } from '../terminal/lazy-screen.ts';
 import { type LineOnScreen, readLine } from '../terminal/line-reader.ts';
 import type { OutputEvent } from '../terminal/modes.ts';
 import { type Anchor, anchorAt, PromptMemory, textOf, writtenEnd } from '../terminal/prompt.ts';
-import { agreed, CERTAIN, type Doubt, fuse, type Reading, shows } from '../terminal/reading.ts';
+import { agreed, CERTAIN, type Doubt, fuse, type Reading, shows, visible } from '../terminal/reading.ts';
 import { Contexts } from './contexts.ts';
 import { isUnfinished } from './continuation.ts';
+import { EchoWitness } from './echo-witness.ts';
 import type {
   GateAction,
   GateAlarm,
@@ -41,6 +42,9 @@ const ESCAPE_WAIT = 50;
 /** Lines of one unfinished command that are kept for the judge. */
 const MAXIMUM_PRECEDING = 200;
 
+/** Lines in observe mode whose reading may be due. */
+const MAXIMUM_OBSERVED = 1_000;
+
 /** A window wide enough for any line that is worth reading. */
 const WIDE = 900;
 
@@ -60,6 +64,7 @@ interface Held {
 interface Judged extends Held {
   readonly id: number;
   readonly reading: Reading;
+  readonly secret: boolean;
 }
 
 type Phase =
@@ -138,6 +143,10 @@ class Tried {
 interface Observed {
   readonly token: KeyToken;
   readonly keys: KeysModel;
+  readonly echo: EchoWitness;
+  /** A line editor was reading when it was submitted. */
+  readonly editor: boolean;
+  readonly reader: SubmitContext['reader'];
   readonly at: number;
 }
 
@@ -176,6 +185,10 @@ export class Gate {
   #reader: 'prompt' | 'program' = 'program';
   #program: string | undefined;
   #preceding: string[] = [];
+  #secretBefore = false;
+  #echo = new EchoWitness();
+  /** How the editor told that the observed line has left; it tells so twice. */
+  #leftBy: 'feed' | 'off' | undefined;
   #dialect: Dialect | 'unknown' = 'unknown';
   #mayLeave = true;
   #viKeys = false;
@@ -267,6 +280,8 @@ export class Gate {
     }
     this.#lastDevice = now;
     this.#noticeDialect(bytes);
+    this.#echo.saw(bytes);
+    for (const observed of this.#observed) observed.echo.saw(bytes);
     this.#draw(bytes);
     return this.#run();
   }
@@ -364,6 +379,7 @@ export class Gate {
       case 'ended':
         return false;
       case 'open': {
+        this.#forgottenByProgram();
         const token = this.#queue.shift();
         if (token === undefined) return false;
         this.#keptBytes -= token.bytes.length;
@@ -416,7 +432,11 @@ export class Gate {
     if (this.#tokenizer.waiting) times.push(this.#escapeAt);
     const phase = this.#phase;
     switch (phase.kind) {
-      case 'open':
+      case 'open': {
+        const since = this.#observed[0]?.at;
+        if (since !== undefined && this.#reader === 'prompt') times.push(since + this.#observedBound());
+        break;
+      }
       case 'ended':
         break;
       case 'settle':
@@ -535,6 +555,7 @@ export class Gate {
 
   #forward(token: KeyToken): void {
     this.#anchorNow();
+    if (!this.#keys.touched) this.#echo = new EchoWitness();
     this.#toDevice(token.bytes, 'user');
     this.#keys.apply(token);
     this.#lastKey = this.#now;
@@ -546,10 +567,16 @@ export class Gate {
     this.#kept = undefined;
     this.#toDevice(token.bytes, 'user');
     this.#newLine();
-    this.#preceding = [];
+    this.#finished();
     if (this.#settings.mode === 'enforce') {
       this.#phase = { kind: 'after', since: this.#now, editorBack: false };
     }
+  }
+
+  /** The command that was being put together over several lines is at its end, or given up. */
+  #finished(): void {
+    this.#preceding = [];
+    this.#secretBefore = false;
   }
 
   #newLine(): void {
@@ -597,7 +624,7 @@ export class Gate {
     }
     const gated = this.#settings.mode === 'enforce' && this.#settings.gateKeys;
     if (gated && /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(content.toString('latin1'))) {
-      this.#refuseKey({ ...start, bytes: content }, 'a paste may not hold control characters');
+      this.#refuseKey(start, 'a paste may not hold control characters');
       return;
     }
     const lines = /[\r\n]/.test(content.toString('latin1'));
@@ -679,9 +706,18 @@ export class Gate {
   #submit(token: KeyToken, keyClass: KeyClass): void {
     this.#anchorNow();
     if (this.#settings.mode === 'observe') {
-      this.#observed.push({ token, keys: this.#keys, at: this.#now });
-      if (this.#observed.length > 1000) this.#observed.shift();
+      this.#observed.push({
+        token,
+        keys: this.#keys,
+        echo: this.#echo,
+        editor: this.#screen.modes.editorOn,
+        reader: this.#reader,
+        at: this.#now,
+      });
+      if (this.#observed.length > MAXIMUM_OBSERVED) this.#observed.shift();
       this.#keys = new KeysModel();
+      this.#echo = new EchoWitness();
+      this.#reader = 'program';
       this.#mayLeave = true;
       this.#toDevice(token.bytes, 'user');
       this.#lastKey = this.#now;
@@ -1011,7 +1047,19 @@ export class Gate {
       program: this.#fact.foreground ?? this.#program,
       within: this.#contexts.names,
       secret,
+      secretBefore: this.#secretBefore,
     };
+  }
+
+  /**
+   * Whether what was typed never came back from the device: not on the line, and not anywhere else. Editors draw in
+   * ways of their own, so for them a trace of it is enough; anything else echoes in one piece or not at all.
+   */
+  #unseen(line: LineOnScreen, keys: KeysState, echo: EchoWitness, editor: boolean): boolean {
+    if (keys.kind !== 'known') return false;
+    const typed = keys.texts.filter((text) => text.trim() !== '');
+    if (typed.length === 0 || typed.some((text) => visible(line, text))) return false;
+    return !typed.some((text) => (editor ? echo.holdsScattered(text) : echo.holds(text)));
   }
 
   /** fish indents further rows of a buffer on screen only. */
@@ -1034,11 +1082,9 @@ export class Gate {
         : seen;
     const id = this.#nextId++;
     const secret =
-      reading.doubts.includes('no-echo') &&
-      this.#reader === 'program' &&
-      !this.#screen.modes.editorOn &&
-      this.#fact.echo !== true;
-    const judged: Judged = { ...held, id, reading };
+      (reading.confidence < CERTAIN || reading.text.trim() === '') &&
+      this.#unseen(this.#read(), this.#keys.state, this.#echo, this.#screen.modes.editorOn);
+    const judged: Judged = { ...held, id, reading, secret };
     const empty =
       reading.confidence >= CERTAIN &&
       // Only keys tell that there is nothing: what was recalled or completed may be out of sight.
@@ -1091,11 +1137,12 @@ export class Gate {
 
   #approved(judged: Judged): void {
     const certain = judged.reading.confidence >= CERTAIN;
+    // Nothing but the keys can tell what a program was given without echo.
     const secret =
+      judged.secret &&
       judged.reading.doubts.includes('no-echo') &&
       this.#reader === 'program' &&
-      !this.#screen.modes.editorOn &&
-      this.#keys.state.kind === 'known';
+      !this.#screen.modes.editorOn;
     const replay =
       this.#settings.replay === 'always' || (this.#settings.replay === 'uncertain' && !certain && !secret);
     if (replay && this.#canReplay(judged.reading)) {
@@ -1144,6 +1191,7 @@ export class Gate {
     const text = judged.reading.text;
     if (text.trim() !== '' || this.#preceding.length > 0) {
       this.#preceding.push(text);
+      if (judged.secret) this.#secretBefore = true;
       if (this.#preceding.length === 1) {
         this.#firstPrompt = this.#anchor?.prompt;
         this.#samePrompts = 0;
@@ -1153,11 +1201,11 @@ export class Gate {
         this.#preceding.length > MAXIMUM_PRECEDING ||
         !isUnfinished(this.#preceding.join('\n'))
       ) {
-        if (this.#reader === 'prompt' || this.#screen.modes.editorOn) {
+        if (!this.#secretBefore && (this.#reader === 'prompt' || this.#screen.modes.editorOn)) {
           this.#program = this.#preceding.join('\n').slice(0, 1000);
           this.#contexts.released(this.#program, this.#anchor?.prompt ?? '');
         }
-        this.#preceding = [];
+        this.#finished();
       }
     }
     this.#mayLeave = true;
@@ -1206,7 +1254,7 @@ export class Gate {
     const { row, column } = this.#screen.cursor;
     if (textOf(this.#screen.row(row)?.cells ?? [], 0, column) !== this.#firstPrompt) return;
     this.#samePrompts += 1;
-    if (this.#samePrompts >= 2) this.#preceding = [];
+    if (this.#samePrompts >= 2) this.#finished();
   }
 
   /** The editor took the submit key as a new row of the same buffer: the line goes on. */
@@ -1267,7 +1315,7 @@ export class Gate {
     this.#mayLeave = true;
     this.#kept = undefined;
     this.#toDevice(this.#settings.erase === 'interrupt' ? INTERRUPT : KILL_LINE, 'gate');
-    this.#preceding = [];
+    this.#finished();
     this.#keys.reset();
     this.#prefilled = false;
     this.#lineUsedKeys = false;
@@ -1413,7 +1461,7 @@ export class Gate {
       let end = feed;
       while (end > 0 && data[end - 1] === 0x0d) end -= 1;
       this.#write(data.subarray(0, end));
-      if (this.#observed.length > 0) this.#readObserved();
+      this.#lineLeft('feed');
       this.#write(data.subarray(end, feed + 1));
       data = data.subarray(feed + 1);
     }
@@ -1455,7 +1503,7 @@ export class Gate {
           this.#phase = { kind: 'after', since: this.#now, editorBack: false };
           return;
         }
-        if (this.#observed.length > 0) this.#readObserved();
+        this.#lineLeft('off');
         if (
           !this.#mayLeave &&
           this.#settings.mode === 'enforce' &&
@@ -1479,28 +1527,81 @@ export class Gate {
   #editorReturned(): void {
     this.#mayLeave = false;
     this.#reader = 'prompt';
+    this.#leftBy = undefined;
     if (!this.#keys.touched) {
       this.#anchor = undefined;
       this.#lineUsedKeys = false;
     } else this.#editorCameBack = true;
   }
 
-  #readObserved(): void {
-    const observed = this.#observed.shift();
-    if (observed === undefined) return;
-    const reading = fuse({
-      screen: this.#read(),
+  /** In observe mode: a line feed, or an editor that stops reading, is when a submitted line leaves. */
+  #lineLeft(by: 'feed' | 'off'): void {
+    if (this.#leftBy !== undefined && this.#leftBy !== by) {
+      this.#leftBy = undefined;
+      return;
+    }
+    for (;;) {
+      const [observed] = this.#observed;
+      if (observed === undefined) return;
+      const line = this.#read();
+      const { state } = observed.keys;
+      const shown = state.kind === 'known' && state.texts.some((text) => visible(line, text));
+      // So early it cannot be the answer to the submit key.
+      if (!shown && this.#now - observed.at < 0.8 * this.#roundTrip) return;
+      const editor = by === 'off' || this.#screen.modes.editorOn;
+      this.#observed.shift();
+      const unseen = this.#unseen(line, state, observed.echo, editor && observed.editor);
+      this.#readObserved(observed, line, unseen);
+      // What was not echoed went to a program without a trace: this may be the end of the next line.
+      const next = unseen ? this.#observed[0]?.keys.state : undefined;
+      const goesOn =
+        next?.kind === 'known' ? next.texts.some((text) => text.trim() !== '' && visible(line, text)) : false;
+      if (!goesOn) {
+        if (editor && !unseen) this.#leftBy = by;
+        return;
+      }
+    }
+  }
+
+  #observedBound(): number {
+    return 400 + 2 * this.#roundTrip;
+  }
+
+  /** An editor reads again, and a line submitted before was neither shown nor ended: a program took it silently. */
+  #forgottenByProgram(): void {
+    while (this.#reader === 'prompt') {
+      const [observed] = this.#observed;
+      if (observed === undefined || this.#now - observed.at < this.#observedBound()) return;
+      const line = this.#read();
+      const { state } = observed.keys;
+      if (state.kind !== 'known' || !this.#unseen(line, state, observed.echo, false)) return;
+      this.#observed.shift();
+      this.#readObserved(observed, line, true);
+    }
+  }
+
+  #readObserved(observed: Observed, line: LineOnScreen, secret: boolean): void {
+    const { state } = observed.keys;
+    const fused = fuse({
+      screen: line,
       redrawn: undefined,
-      keys: observed.keys.state,
+      keys: state,
       plain: this.#plain(),
-      doubts: [],
+      doubts: secret ? ['no-echo'] : [],
     });
+    const typed =
+      secret && state.kind === 'known' ? state.texts.find((text) => text.trim() !== '') : undefined;
+    const reading: Reading =
+      typed === undefined
+        ? fused
+        : { ...fused, text: typed, how: 'keys', confidence: Math.min(fused.confidence, 0.4) };
     if (this.#anchor?.verified === true && reading.confidence >= CERTAIN)
       this.#prompts.learn(this.#anchor.prompt);
-    this.#anchor = undefined;
-    this.#lineUsedKeys = this.#observed.length > 0;
+    if (!secret || !this.#keys.touched) {
+      this.#anchor = undefined;
+      this.#lineUsedKeys = this.#observed.length > 0;
+    }
     if (reading.candidates.every((text) => text.trim() === '')) return;
-    const secret = reading.doubts.includes('no-echo') && !this.#screen.modes.editorOn;
     this.#actions.push({
       kind: 'observed',
       request: {
@@ -1508,7 +1609,7 @@ export class Gate {
         what: 'line',
         reading: this.#doubtful(reading, []),
         preceding: [],
-        context: this.#context(secret),
+        context: { ...this.#context(secret), reader: observed.reader },
         at: observed.at,
         heldFor: 0,
       },

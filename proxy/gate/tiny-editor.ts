@@ -6,6 +6,8 @@ export interface EditorHabits {
   /** ^C brings a clean prompt. A user can break that. */
   readonly interruptible: boolean;
   readonly echo: boolean;
+  /** The program that asks for a password ends without a line feed. */
+  readonly silentEnd: boolean;
 }
 
 export class TinyEditor {
@@ -19,7 +21,7 @@ export class TinyEditor {
   #asking = false;
 
   constructor(habits: Partial<EditorHabits> = {}) {
-    this.#habits = { announces: true, interruptible: true, echo: true, ...habits };
+    this.#habits = { announces: true, interruptible: true, echo: true, silentEnd: false, ...habits };
   }
 
   prompt(): string {
@@ -37,7 +39,7 @@ export class TinyEditor {
         // A program that wants a password: no echo, no editing.
         if (key !== '\r' && key !== '\n') continue;
         this.#asking = false;
-        out += `\r\n${this.prompt()}`;
+        out += this.#habits.silentEnd ? this.prompt() : `\r\n${this.prompt()}`;
       } else if (key === '\x1b[200~') this.#pasting = true;
       else if (key === '\x1b[201~') this.#pasting = false;
       else if (this.#pasting && /[\r\n]/.test(key)) {

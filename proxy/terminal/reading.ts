@@ -154,6 +154,20 @@ export function agreed(screen: LineOnScreen, keys: KeysState): string | undefine
   );
 }
 
+/** Whether the screen shows this text, whole or as far as there is room for it, at the end of what stands there. */
+export function visible(screen: LineOnScreen, typed: string): boolean {
+  if (typed.trim() === '') return true;
+  const shown = [screen.text, ...screen.variants, screen.withSuggestion ?? ''];
+  if (shown.some((text) => shows(text, typed) || showsWithHoles(text, typed))) return true;
+  if (screen.doubts.includes('scrolled') && showsPart(screen.text, typed)) return true;
+  return (
+    typed.trim().length > 1 &&
+    essence(screen.text)
+      .trimEnd()
+      .endsWith(essence(displayed(typed)))
+  );
+}
+
 /** Some editors fill the row with blanks: those at the end say nothing, but for one that a backslash quotes. */
 function trimmed(text: string): string {
   const short = text.trimEnd();
