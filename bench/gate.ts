@@ -1,0 +1,223 @@
+// What judging costs: the delay that it adds to a submit key and to echoed keys, what it takes from bulk output on a
+// terminal, and the memory of a session. One process serves the same device three times: without a gate, with one that
+// only reads (no rule could hold anything), and with one that holds; the rounds are interleaved, so that load hits all.
+// Usage: node --expose-gc bench/gate.ts [--samples N] [--megabytes N] [--sessions N] [--json]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { compilePolicy } from '../policies/check.ts';
+import { createAuditGates } from '../proxy/audit/gates.ts';
+import type { AuditDeps } from '../proxy/audit/ports.ts';
+import { type GateFactory, openGates } from '../proxy/channels/gate-port.ts';
+import { createCommandLog } from '../src/audit/command-log.ts';
+import { openStore, type Store } from '../src/store/store.ts';
+import { Station } from '../test/channels/station.ts';
+import { type Device, startDevice } from '../test/harness/device.ts';
+import { type KeyPair, makeKey } from '../test/harness/keys.ts';
+import { Scratch } from '../test/harness/scratch.ts';
+import { SshUser } from '../test/harness/ssh.ts';
+import type { TypedTerminal } from '../test/harness/terminal.ts';
+import { median, percentile, round, table } from './measure.ts';
+
+const { values } = parseArgs({
+  options: {
+    samples: { type: 'string', default: '200' },
+    megabytes: { type: 'string', default: '40' },
+    sessions: { type: 'string', default: '40' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const SAMPLES = Number(values.samples);
+const BYTES = Number(values.megabytes) * 1e6;
+const SESSIONS = Number(values.sessions);
+const PROMPT = 'bench> ';
+
+const RULES = `
+name: bench
+rules:
+  - {name: removal, match: "rm ** -rf **", action: block}
+  - {name: services, match: "systemctl stop *", action: confirm}
+  - {name: unknown, opaque: approve}
+`;
+
+const kinds = ['none', 'reads', 'holds'] as const;
+type Kind = (typeof kinds)[number];
+
+interface Variant {
+  readonly kind: Kind;
+  readonly user: SshUser;
+}
+
+const gatesOf = (kind: Kind, store: Store): GateFactory => {
+  if (kind === 'none') return openGates;
+  const { set, problems } = compilePolicy(kind === 'holds' ? [{ file: 'bench.yaml', text: RULES }] : []);
+  if (problems.length > 0) throw new Error(problems[0]?.message);
+  const deps: AuditDeps = {
+    policies: { current: set, onChange: () => () => {} },
+    log: createCommandLog(store),
+    approvals: {
+      patience: 0,
+      ask: () => Promise.reject(new Error('nobody is asked here')),
+    },
+    identification: { questionFor: async () => undefined, check: async () => 'wrong' },
+    userLock: { disable: async () => {} },
+    events: { info: () => {}, warn: () => {} },
+    now: Date.now,
+    clock: () => performance.now(),
+  };
+  return createAuditGates(deps);
+};
+
+const open = async (variant: Variant): Promise<TypedTerminal> => {
+  const terminal = variant.user.terminal();
+  await terminal.until(PROMPT);
+  return terminal;
+};
+
+const measureSubmit = async (terminal: TypedTerminal, count: number): Promise<number[]> => {
+  const samples: number[] = [];
+  for (let n = 0; n < count + 5; n += 1) {
+    terminal.type('true');
+    await terminal.until('true');
+    const from = performance.now();
+    terminal.type('\r');
+    await terminal.until(PROMPT);
+    if (n >= 5) samples.push(performance.now() - from);
+  }
+  return samples;
+};
+
+const measureEcho = async (terminal: TypedTerminal, count: number): Promise<number[]> => {
+  const samples: number[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const key = String.fromCharCode(97 + (n % 26));
+    const from = performance.now();
+    terminal.type(key);
+    await terminal.until(key);
+    samples.push(performance.now() - from);
+    if (n % 60 === 59) {
+      terminal.type('\x03');
+      await terminal.until(PROMPT);
+    }
+  }
+  terminal.type('\x03');
+  await terminal.until(PROMPT);
+  return samples;
+};
+
+/** Megabytes (10⁶) a second through a terminal. */
+const measureBulk = async (variant: Variant, file: string): Promise<number> => {
+  const from = performance.now();
+  const child = spawn('ssh', [...variant.user.arguments(['-tt']), `cat ${file}`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let bytes = 0;
+  child.stdout.on('data', (data: Buffer) => {
+    bytes += data.length;
+  });
+  await once(child, 'exit');
+  return bytes / 1e6 / ((performance.now() - from) / 1000);
+};
+
+const memory = (): number => {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 1e6;
+};
+
+/** Megabytes of this process for each of many shells that have shown a few screens. */
+const measureMemory = async (variant: Variant, sessions: number): Promise<number> => {
+  const before = memory();
+  const terminals: TypedTerminal[] = [];
+  for (let n = 0; n < sessions; n += 1) {
+    const terminal = await open(variant);
+    terminal.type('seq 1 200\r');
+    await terminal.until(/200\r\n[\s\S]*bench> /);
+    terminals.push(terminal);
+  }
+  const used = memory() - before;
+  for (const terminal of terminals) terminal.type('exit\r');
+  await Promise.all(terminals.map((terminal) => terminal.ended()));
+  return Math.max(0, used / sessions);
+};
+
+const stationFor = async (
+  scratch: Scratch,
+  device: Device,
+  key: KeyPair,
+  kind: Kind,
+  store: Store,
+): Promise<Variant> => {
+  const station = await Station.open(scratch, device, key, { gates: gatesOf(kind, store) });
+  const user = new SshUser(station, `alice@${device.account.name}@web1`, key, scratch.path(`known-${kind}`));
+  return { kind, user };
+};
+
+const scratch = new Scratch();
+try {
+  const device = await startDevice(scratch);
+  writeFileSync(`${device.account.home}/.bashrc`, `PS1='${PROMPT}'\n`);
+  const text = scratch.path('text');
+  const line = 'The quick brown fox jumps over the lazy dog \x1b[1;32mand says so\x1b[0m 0123456789\n';
+  writeFileSync(text, line.repeat(Math.ceil(BYTES / line.length)), { mode: 0o644 });
+  const store = await openStore(`sqlite:${scratch.path('db')}`);
+  const key = makeKey(scratch.path('key'));
+  const variants: Variant[] = [];
+  for (const kind of kinds) variants.push(await stationFor(scratch, device, key, kind, store));
+
+  const perSession = new Map<Kind, number>();
+  for (const variant of variants) {
+    // The first sessions fill caches that stay.
+    await measureMemory(variant, 3);
+    perSession.set(variant.kind, await measureMemory(variant, SESSIONS));
+  }
+  const submit = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
+  const echo = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
+  const bulk = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
+  const rounds = 4;
+  for (let n = 0; n < rounds; n += 1) {
+    for (const variant of variants) {
+      const terminal = await open(variant);
+      submit.get(variant.kind)?.push(...(await measureSubmit(terminal, Math.ceil(SAMPLES / rounds))));
+      echo.get(variant.kind)?.push(...(await measureEcho(terminal, Math.ceil(SAMPLES / rounds))));
+      terminal.type('exit\r');
+      await terminal.ended();
+    }
+  }
+  for (let n = 0; n < rounds + 1; n += 1)
+    for (const variant of variants) bulk.get(variant.kind)?.push(await measureBulk(variant, text));
+  await store.close();
+
+  const of = (samples: Map<Kind, number[]>, kind: Kind, p: number): number =>
+    percentile(samples.get(kind) ?? [], p);
+  const result = {
+    samples: SAMPLES,
+    submitAddedP50: round(of(submit, 'holds', 0.5) - of(submit, 'none', 0.5)),
+    submitAddedP99: round(of(submit, 'holds', 0.99) - of(submit, 'none', 0.99)),
+    echoAddedP50: round(of(echo, 'holds', 0.5) - of(echo, 'none', 0.5)),
+    echoAddedP99: round(of(echo, 'holds', 0.99) - of(echo, 'none', 0.99)),
+    bulkRatioReads: round(median(bulk.get('reads') ?? []) / median(bulk.get('none') ?? [])),
+    bulkRatioHolds: round(median(bulk.get('holds') ?? []) / median(bulk.get('none') ?? [])),
+    megabytesPerSession: round((perSession.get('holds') ?? 0) - (perSession.get('none') ?? 0)),
+  };
+  const ms = (value: number): string => `${round(value)} ms`;
+  const rows = kinds.map((kind) => [
+    kind,
+    ms(of(submit, kind, 0.5)),
+    ms(of(submit, kind, 0.99)),
+    ms(of(echo, kind, 0.5)),
+    ms(of(echo, kind, 0.99)),
+    `${round(median(bulk.get(kind) ?? []))} MB/s`,
+    `${round(perSession.get(kind) ?? 0)} MB`,
+  ]);
+  if (!values.json) {
+    process.stdout.write(
+      `${table([['gate', 'submit p50', 'p99', 'echo p50', 'p99', 'bulk', 'session'], ...rows])}\n`,
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+} finally {
+  await scratch[Symbol.asyncDispose]();
+}
+process.exit(0);
