@@ -41,6 +41,13 @@ export function nativeCryptoLoaded(): boolean {
   return crypto.bindingAvailable;
 }
 
+let received = 0;
+
+/** Bytes that all transports of this process have received so far. */
+export function bytesReceived(): number {
+  return received;
+}
+
 export interface TransportInfo {
   readonly role: 'server' | 'client';
   /** The first exchange hash; stays over rekeys. */
@@ -374,6 +381,7 @@ class StreamTransport implements Transport {
   #receive(chunk: Buffer): void {
     this.#heardSinceTick = true;
     this.#bytesSinceExchange += chunk.length;
+    received += chunk.length;
     switch (this.#state.kind) {
       case 'identifying':
         this.#identify(this.#state.reader, chunk);

@@ -1,8 +1,9 @@
 // The entry of a worker's process: joins the channel to the supervisor with a Worker. Signals from a terminal or a
 // service manager are the supervisor's to obey, so they are ignored here; without a supervisor the worker ends.
 import { Socket } from 'node:net';
-import { nativeCryptoLoaded } from '../../proxy/transport/transport.ts';
+import { bytesReceived, nativeCryptoLoaded } from '../../proxy/transport/transport.ts';
 import type { Config } from '../config/load.ts';
+import { adaptCollection } from './collection.ts';
 import { compose } from './composition.ts';
 import { createLog, type Log } from './log.ts';
 import { readToWorker, type ToSupervisor } from './messages.ts';
@@ -65,6 +66,7 @@ const main = (): void => {
     start(config, log).then(
       (started) => {
         worker = started;
+        adaptCollection(bytesReceived);
         send({ kind: 'up', nativeCrypto: nativeCryptoLoaded() });
       },
       (error: unknown) => {
