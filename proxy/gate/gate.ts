@@ -1540,10 +1540,11 @@ export class Gate {
       this.#leftBy = undefined;
       return;
     }
+    if (this.#observed.length === 0) return;
+    const line = this.#read();
     for (;;) {
       const [observed] = this.#observed;
       if (observed === undefined) return;
-      const line = this.#read();
       const { state } = observed.keys;
       const shown = state.kind === 'known' && state.texts.some((text) => visible(line, text));
       // So early it cannot be the answer to the submit key.
