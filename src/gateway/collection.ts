@@ -33,11 +33,16 @@ export class CollectionMode {
   }
 }
 
-/** For as long as the process runs; `passed` tells the bytes that its connections have brought so far. */
-export function adaptCollection(passed: () => number): void {
+/**
+ * For as long as the process runs; `passed` tells the bytes that its connections have brought so far, and `told` hears
+ * whether a transfer is going on.
+ */
+export function adaptCollection(passed: () => number, told: (transferring: boolean) => void): void {
   const mode = new CollectionMode(passed());
   setInterval(() => {
     const change = mode.look(passed());
-    if (change !== undefined) setFlagsFromString(change === 'lazy' ? `--${FLAG}` : `--no-${FLAG}`);
+    if (change === undefined) return;
+    setFlagsFromString(change === 'lazy' ? `--${FLAG}` : `--no-${FLAG}`);
+    told(change === 'lazy');
   }, LOOK_EVERY).unref();
 }

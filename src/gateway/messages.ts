@@ -96,6 +96,8 @@ const toSupervisor = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('session-ended'), id: z.string() }),
   z.object({ kind: z.literal('notice'), topic: z.string(), payload: z.string() }),
   z.object({ kind: z.literal('pong'), number: z.number() }),
+  /** Much is passing through the worker, or no longer. */
+  z.object({ kind: z.literal('transferring'), on: z.boolean() }),
 ]);
 
 /** From a worker. */

@@ -235,6 +235,7 @@ export class Supervisor {
         return;
       case 'failed':
       case 'pong':
+      case 'transferring':
         return;
       default:
         message satisfies never;

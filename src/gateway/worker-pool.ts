@@ -1,4 +1,4 @@
-// Owns the workers: starts them, hands each connection to the one with the fewest, notices when one dies or stops
+// Owns the workers: starts them, hands each connection to the least loaded one, notices when one dies or stops
 // answering, and starts another after a growing pause. What a worker does with a connection, and what is to be said
 // about a lost one, belongs to others.
 import type { Socket } from 'node:net';
@@ -29,6 +29,8 @@ interface Running {
   readonly tickets: Set<number>;
   /** Sockets that are on their way to it. */
   readonly passing: Map<number, Socket>;
+  /** Much is passing through it: who connects now is better off elsewhere. */
+  transferring: boolean;
   pinged: number;
   ponged: number;
 }
@@ -38,6 +40,12 @@ type Slot =
   | { readonly kind: 'up'; readonly running: Running }
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly kind: 'stopped' };
+
+/** A worker through which much passes takes a new connection only when the others have so many more. */
+const TRANSFER_WEIGHT = 32;
+
+const loadOf = ({ tickets, transferring }: Running): number =>
+  tickets.size + (transferring ? TRANSFER_WEIGHT : 0);
 
 export interface WorkerPoolOptions {
   readonly count: number;
@@ -107,12 +115,12 @@ export class WorkerPool {
     this.#pings.unref();
   }
 
-  /** Hands a connection to the worker with the fewest. False when none is up; the socket is then still the caller's. */
+  /** Hands a connection to the least loaded worker. False when none is up; the socket is then still the caller's. */
   hand(connection: AcceptedConnection): boolean {
     let best: Running | undefined;
     for (const slot of this.#slots) {
       if (slot.kind !== 'up') continue;
-      if (best === undefined || slot.running.tickets.size < best.tickets.size) best = slot.running;
+      if (best === undefined || loadOf(slot.running) < loadOf(best)) best = slot.running;
     }
     if (best === undefined) return false;
     const { socket, ticket, begun, sourceAddress, sourcePort, localAddress, localPort } = connection;
@@ -223,6 +231,9 @@ export class WorkerPool {
           case 'pong':
             running.ponged = message.number;
             return;
+          case 'transferring':
+            running.transferring = message.on;
+            return;
           case 'authenticated':
           case 'session-started':
           case 'session-ended':
@@ -240,6 +251,7 @@ export class WorkerPool {
       since: performance.now(),
       tickets: new Set(),
       passing: new Map(),
+      transferring: false,
       pinged: 0,
       ponged: 0,
     };

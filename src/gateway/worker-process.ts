@@ -66,7 +66,7 @@ const main = (): void => {
     start(config, log).then(
       (started) => {
         worker = started;
-        adaptCollection(bytesReceived);
+        adaptCollection(bytesReceived, (on) => send({ kind: 'transferring', on }));
         send({ kind: 'up', nativeCrypto: nativeCryptoLoaded() });
       },
       (error: unknown) => {
