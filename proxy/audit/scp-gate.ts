@@ -314,8 +314,7 @@ export class ScpGate implements ChannelGate {
     this.#file = undefined;
     if (file === undefined) return;
     const did = this.#uploads ? 'wrote' : 'read';
-    const { bytes } = file.content;
-    file.record?.settle('ran', `${did} ${bytes} bytes ${file.content.finish()}`);
+    file.record?.settle('ran', `${did} ${file.content.finish()}`);
   }
 
   #end(cut: string): void {

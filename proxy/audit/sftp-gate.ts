@@ -633,6 +633,8 @@ export class SftpGate implements ChannelGate {
         this.#opening -= 1;
         if (packet.type === FXP.HANDLE) {
           const handle = new Fields(packet.body).string().toString('latin1');
+          const before = this.#handles.get(handle);
+          if (before !== undefined) this.#closed(before, 'the device gave its handle away');
           this.#handles.set(handle, { file: meaning.file, record: meaning.record });
         } else meaning.record?.settle('ran', `the device refused it: ${statusName(status)}`);
         break;
@@ -682,7 +684,7 @@ export class SftpGate implements ChannelGate {
 
   #closed({ file, record }: Handle, cut: string | undefined): void {
     const summary = summaryOf(file, cut);
-    if (summary !== '') record?.settle('ran', summary);
+    if (summary !== undefined) record?.settle('ran', summary);
   }
 
   // ---- out

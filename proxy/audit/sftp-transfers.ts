@@ -30,6 +30,7 @@ export class Content {
       return;
     }
     this.#next += BigInt(data.length);
+    // In place: handing it to another thread costs a copy and a wake-up, on busy cores as much as the hash itself.
     this.#hash.update(data);
   }
 
@@ -43,7 +44,9 @@ export class Content {
   finish(): string {
     const hash = this.#hash;
     this.#hash = undefined;
-    return hash === undefined ? `partial: ${this.#fault ?? 'ended'}` : `sha256:${hash.digest('hex')}`;
+    const bytes = this.#bytes;
+    if (hash === undefined) return `${bytes} bytes partial: ${this.#fault ?? 'ended'}`;
+    return `${bytes} bytes sha256:${hash.digest('hex')}`;
   }
 }
 
@@ -82,18 +85,19 @@ export const cutAt = (file: OpenFile, size: bigint | undefined): void => {
   else file.written.spoil('its length was changed');
 };
 
-/** What an auditor is told of a file that was closed; `cut`: it was not closed by the client. */
-export const summaryOf = (file: OpenFile, cut: string | undefined): string => {
-  const parts: string[] = [];
+/** What an auditor is told of a file that was closed; `cut`: it was not closed by the client. Undefined: nothing. */
+export const summaryOf = (file: OpenFile, cut: string | undefined): string | undefined => {
+  const parts: (readonly [string, Content])[] = [];
   if (file.writes || file.written.bytes > 0) {
     if (cut !== undefined) file.written.spoil(cut);
     else if (!file.exact) file.written.spoil('written over an older content');
-    parts.push(`wrote ${file.written.bytes} bytes ${file.written.finish()}`);
+    parts.push(['wrote', file.written]);
   }
   if (file.read.bytes > 0 || (file.reads && !file.writes)) {
     if (cut !== undefined) file.read.spoil(cut);
     if (!file.readToEnd) file.read.spoil('not to the end');
-    parts.push(`read ${file.read.bytes} bytes ${file.read.finish()}`);
+    parts.push(['read', file.read]);
   }
-  return parts.join(', ');
+  if (parts.length === 0) return undefined;
+  return parts.map(([did, content]) => `${did} ${content.finish()}`).join(', ');
 };
