@@ -227,7 +227,9 @@ export const untilDone = async (terminal: TypedTerminal, mark: string): Promise<
   for (let attempt = 0; attempt < 4; attempt += 1) {
     terminal.type('\x03');
     terminal.type(`echo ${mark}-${attempt}\r`);
-    const shown = terminal.until(new RegExp(`[\\r\\n]${mark}-${attempt}`), 6_000).then(() => 'open' as const);
+    const shown = terminal
+      .until(new RegExp(`[\\r\\n](?:\\x1b(?:\\[[\\d;?]*[a-zA-Z]|\\(B))*${mark}-${attempt}`), 6_000)
+      .then(() => 'open' as const);
     const outcome = await Promise.race([shown, ended]).catch(() => undefined);
     if (outcome !== undefined) return outcome;
   }
