@@ -17,7 +17,7 @@ rules:
   - {name: proven, match: "mkfifo **", action: reauthenticate}
   - {name: approved, match: "ln **", action: approve}
   - {name: third, match: "touch **", action: block, occurrences: 3}
-  - {name: fatal, match: "chmod 777 **", action: interrupt, disableUser: true, scope: {users: [bob]}}
+  - {name: fatal, match: "chmod 777 **", action: interrupt, disableUser: true, scope: {users: [dora]}}
   - {name: shadowed, match: "rmdir **", action: block, shadow: true}
 `;
 
@@ -153,5 +153,19 @@ describe.skipIf(!isRoot || !haveSshd)('rules that ask', () => {
     expect(users.find((row) => row['user'] === 'alice')).toMatchObject({ sessions: expect.any(Number) });
     const words = await site.gateway.rows('command', 'list', '--by', 'command');
     expect(words.map((row) => row['command'])).toEqual(expect.arrayContaining(['mkdir', 'ln', 'touch']));
+  });
+
+  it('a rule that disables the user ends every session of theirs, and they cannot come back', async () => {
+    using other = await open('dora');
+    using terminal = await open('dora');
+    terminal.type('chmod 777 .\r');
+    await terminal.until('Not run');
+    await terminal.ended();
+    await other.ended();
+    const back = await site.alice.as(`dora@${site.device.account.name}@web1`).ssh(['true']);
+    expect(back.code).toBe(255);
+    expect(await outcomeOf('chmod 777 .')).toMatchObject({ outcome: 'interrupted' });
+    const [dora] = (await site.gateway.rows('user', 'list')).filter((row) => row['name'] === 'dora');
+    expect(JSON.stringify(dora)).toMatch(/asking\/fatal/);
   });
 });
