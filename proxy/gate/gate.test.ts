@@ -403,6 +403,14 @@ describe('whatever comes from both sides', () => {
     fc.integer({ min: 0, max: 2_000 }),
   );
 
+  test('a paste within a paste brings no submit key past the judge', () => {
+    const bench = new Bench(() => ({ kind: 'block', notice: 'no' }), ENFORCE, { announces: false });
+    bench.type('\x1b[200~');
+    bench.type('\x1b[200~a\nb\x1b[201~');
+    bench.wait(10_000);
+    expect(bench.editor.received.toString('latin1')).not.toMatch(/[\r\n]/);
+  });
+
   test('nothing throws, what is kept stays bounded, and no submit key passes without a verdict', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), (steps, announces) => {

@@ -477,6 +477,11 @@ export class Gate {
       this.#paste(token);
       return;
     }
+    if (this.#settings.mode === 'enforce' && (token.kind === 'paste-text' || token.kind === 'paste-end')) {
+      // Outside of a paste that was judged as one, text is keys.
+      if (token.kind === 'paste-text') this.#pasteAsKeys(token.bytes);
+      return;
+    }
     const keyClass = classify(token);
     const gate = this.#settings.mode === 'enforce' && this.#settings.gateKeys;
     switch (keyClass) {
@@ -609,6 +614,8 @@ export class Gate {
         this.#phase = { kind: 'after', since: this.#now, editorBack: false };
         return;
       }
+      // A beginning without an end begins nothing.
+      if (this.#settings.mode === 'enforce') return;
       this.#slowKeys = true;
       this.#forward(start);
       return;
@@ -661,7 +668,8 @@ export class Gate {
   /** No line editor takes the paste as one text: each line end in it submits. */
   #pasteAsKeys(content: Buffer): void {
     const tokenizer = new KeyTokenizer();
-    const tokens = [...tokenizer.push(content), ...tokenizer.flush()];
+    // A paste within a paste is none: its marks would make keys of it that nobody judges.
+    const tokens = [...tokenizer.push(withoutMarks(content)), ...tokenizer.flush()];
     this.#queue.unshift(...tokens);
     for (const token of tokens) this.#keptBytes += token.bytes.length;
   }
@@ -1525,6 +1533,7 @@ export class Gate {
 
   /** A line editor came up while input flowed: what was running has ended. */
   #editorReturned(): void {
+    this.#leftUnnoticed();
     this.#mayLeave = false;
     this.#reader = 'prompt';
     this.#leftBy = undefined;
@@ -1561,6 +1570,17 @@ export class Gate {
         if (editor && !unseen) this.#leftBy = by;
         return;
       }
+    }
+  }
+
+  /** An editor that reads again has ended each line that was submitted to it, whether or not its end was recognised. */
+  #leftUnnoticed(): void {
+    for (;;) {
+      const [observed] = this.#observed;
+      if (observed === undefined || !observed.editor || observed.keys.state.kind !== 'known') return;
+      const line = this.#read();
+      this.#observed.shift();
+      this.#readObserved(observed, line, this.#unseen(line, observed.keys.state, observed.echo, true));
     }
   }
 
@@ -1687,4 +1707,11 @@ const FULL_SCREEN =
 /** Notices come from rules: nothing in them may act on a terminal. */
 function plain(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, ' ');
+}
+
+/** Without the marks that bracket a paste. Where taking them out makes new ones, somebody has built it so: no ESC stays. */
+function withoutMarks(content: Buffer): Buffer {
+  const marks = /\x1b\[20[01]~/g;
+  const text = content.toString('latin1').replace(marks, '');
+  return Buffer.from(text.search(marks) === -1 ? text : text.replaceAll('\x1b', ''), 'latin1');
 }

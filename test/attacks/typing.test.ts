@@ -41,6 +41,11 @@ const ATTACKS: readonly Attack[] = [
     keys: (c) => [`touch ${c.slice(0, -1)}`, `${c.slice(-1)}\r`],
   },
   { name: '4: a blank and Return before the echo', shells: ALL, keys: (c) => [`touch ${c}`, ' \r'] },
+  {
+    name: '2: a paste that begins twice',
+    shells: ALL,
+    keys: (c) => [`\x1b[200~\x1b[200~touch ${c}\n\x1b[201~`],
+  },
   { name: '5: a lone line feed', shells: ALL, keys: (c) => [`touch ${c}\n`] },
   {
     name: '6: Ctrl-O on a recalled line',
