@@ -1610,12 +1610,22 @@ export class Gate {
       plain: this.#plain(),
       doubts: secret ? ['no-echo'] : [],
     });
+    const nothing = fused.candidates.every((text) => text.trim() === '');
     const typed =
-      secret && state.kind === 'known' ? state.texts.find((text) => text.trim() !== '') : undefined;
+      (secret || nothing) && state.kind === 'known'
+        ? state.texts.find((text) => text.trim() !== '')
+        : undefined;
+    // What the keys know of is never passed over for what the screen has lost.
     const reading: Reading =
       typed === undefined
         ? fused
-        : { ...fused, text: typed, how: 'keys', confidence: Math.min(fused.confidence, 0.4) };
+        : {
+            ...fused,
+            text: typed,
+            candidates: nothing ? [typed] : fused.candidates,
+            how: 'keys',
+            confidence: Math.min(fused.confidence, 0.4),
+          };
     if (this.#anchor?.verified === true && reading.confidence >= CERTAIN)
       this.#prompts.learn(this.#anchor.prompt);
     if (!secret || !this.#keys.touched) {
