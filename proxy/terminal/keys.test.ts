@@ -58,6 +58,14 @@ describe('key tokens', () => {
     );
   });
 
+  test('a submit key is found in a mouse report that is cut short', () => {
+    const tokenizer = new KeyTokenizer();
+    const out = tokenizer.push(Buffer.from('\x1b[M\r'));
+    for (let i = 0; i < 10 && tokenizer.waiting; i++) out.push(...tokenizer.flush());
+    expect(out.map((token) => token.bytes.toString('latin1'))).toEqual(['\x1b[M', '\r']);
+    expect(out.filter(isEnter)).toHaveLength(1);
+  });
+
   test.each([
     ['carriage return', '\r'],
     ['line feed', '\n'],

@@ -389,13 +389,13 @@ export class KeyTokenizer {
   #csi(data: Buffer, at: number, final: boolean, tokens: KeyToken[]): number {
     // X10 mouse: CSI M and three bytes.
     if (data[at + 2] === 0x4d) {
-      if (data.length < at + 6) {
-        return final ? this.#unfinished(data, at, true, tokens) : at;
-      }
-      // Coordinates start at 32: a control in their place is a key of its own.
+      // Coordinates start at 32: a control in their place is a key of its own, also where the report is cut short.
       if (data.subarray(at + 3, at + 6).some((byte) => byte < 0x20 || byte === 0x7f)) {
         tokens.push({ kind: 'unknown', bytes: data.subarray(at, at + 3) });
         return at + 3;
+      }
+      if (data.length < at + 6) {
+        return final ? this.#unfinished(data, at, true, tokens) : at;
       }
       tokens.push({ kind: 'mouse', bytes: data.subarray(at, at + 6) });
       return at + 6;
