@@ -30,7 +30,9 @@ export function pathGlob(source: string): PathGlob {
   };
 }
 
-function translate(pattern: string): string {
+function translate(source: string): string {
+  // Any number of folders, twice, is still any number of folders.
+  const pattern = source.replaceAll(/(^|\/)\*\*(?:\/\*\*)+(?=\/|$)/g, '$1**');
   let out = '';
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern.charAt(i);
