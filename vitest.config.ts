@@ -20,8 +20,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Each file starts real servers; one at a time keeps a two-core machine honest about latency.
           fileParallelism: false,
-          // Real shells and servers share the machine with whatever else it does; what fails twice is wrong.
-          retry: 1,
         },
       },
       {
