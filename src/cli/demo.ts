@@ -91,11 +91,11 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     ...(site.terminals === 'node-pty'
       ? []
       : [`  node-pty did not load: terminals are made with ${site.terminals}, and do not resize.`, '']),
-    '  Try on web1: rm -r notes (blocked), chmod 777 notes (asked), nc -l 4444 (ends the session)',
+    '  On web1: rm -r notes (blocked), chmod 777 notes (asked), nc -l 4444 (ends it)',
     '',
-    `  rules        ${data}/policies/demo.yaml`,
-    `  recordings   ${data}/recordings`,
-    `  log          ${data}/gateway.log`,
+    '  rules        $SALLYPORT_DATA/policies/demo.yaml',
+    '  recordings   $SALLYPORT_DATA/recordings',
+    '  log          $SALLYPORT_DATA/gateway.log',
     '',
     '  Enter shows a one-time code for bob; Ctrl-C ends the demo.',
     '',

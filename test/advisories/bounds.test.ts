@@ -243,12 +243,15 @@ describe.skipIf(!haveSshd)('one client', () => {
     client.stdout?.resume();
     await eventually('it is there', async () => (await health()).sessions === 1);
     client.kill('SIGSTOP');
-    const begun = performance.now();
-    await eventually('it is gone', async () => {
-      const now = await health();
-      return now.sessions === 0 && now.connections === 0;
-    });
-    expect(performance.now() - begun).toBeLessThan(20_000);
+    // A second a keep-alive here: a stopped client that nobody looks for would stay for as long as TCP holds it.
+    await eventually(
+      'it is gone',
+      async () => {
+        const now = await health();
+        return now.sessions === 0 && now.connections === 0;
+      },
+      60_000,
+    );
     client.kill('SIGKILL');
   });
 

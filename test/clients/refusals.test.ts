@@ -2,6 +2,7 @@
 // credentials and host keys that are wrong. And what is left of it: the list of sessions and the recordings.
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../gateway/gateway-events.ts';
 import { haveSshd } from '../harness/need.ts';
 import { run } from '../harness/run.ts';
 import { openSite, type Site, straight } from '../harness/site.ts';
@@ -68,7 +69,7 @@ describe.skipIf(!haveSshd || straight)('reaching a device', () => {
     expect(code).toBe(255);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/host key/i);
-    expect(site.gateway.log).toMatch(/host.?key/i);
+    await eventually('the refusal is logged', () => /host.?key/i.test(site.gateway.log));
   });
 
   it('pins the host key at first use where none is given, and refuses another afterwards', async () => {

@@ -45,7 +45,10 @@ describe('sallyport demo', () => {
   it('fits on one screen and names three users', () => {
     const lines = demo.shown.trim().split('\n');
     expect(lines.length).toBeLessThanOrEqual(24);
-    expect(Math.max(...lines.map((line) => line.trimEnd().length))).toBeLessThanOrEqual(80);
+    // The folder is this test's own, and may have any length.
+    const fixed = lines.filter((line) => !line.includes('export SALLYPORT_DATA='));
+    expect(fixed.length).toBe(lines.length - 1);
+    expect(Math.max(...fixed.map((line) => line.trimEnd().length))).toBeLessThanOrEqual(80);
     expect([...passwords.keys()]).toEqual(['alice', 'bob', 'carol']);
     expect(new Set(passwords.values()).size).toBe(3);
   });

@@ -87,7 +87,9 @@ describe.skipIf(!haveSshd)('with narrow limits', () => {
     await eventually('three are open', async () => (await gatewayHealth(place(site))).unauthenticated === 3);
     const refused = await site.alice.ssh(['true']);
     expect(refused.code).toBe(255);
-    expect(logLines(site.gateway).map((line) => line['refusal'])).toContain('unauthenticated-per-source');
+    await eventually('the refusal is logged', () =>
+      logLines(site.gateway).some((line) => line['refusal'] === 'unauthenticated-per-source'),
+    );
     await Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
     await eventually('none is open', async () => (await gatewayHealth(place(site))).unauthenticated === 0);
     expect((await site.alice.ssh(['true'])).code).toBe(0);

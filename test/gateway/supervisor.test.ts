@@ -25,6 +25,7 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
   afterAll(() => site?.[Symbol.asyncDispose]());
 
   it('says that it is ready, with its addresses, when every worker is up', async () => {
+    await logged(site.gateway, 'gateway.ready');
     const ready = logLines(site.gateway).findIndex((line) => line['event'] === 'gateway.ready');
     const lines = logLines(site.gateway).slice(0, ready + 1);
     expect(lines.filter((line) => line['event'] === 'worker.up')).toHaveLength(2);

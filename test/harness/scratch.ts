@@ -21,8 +21,11 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** The path of a Unix socket has at most 107 bytes (unix(7)), and the gateway's lies deep in the folder. */
+const root = tmpdir().length <= 40 ? tmpdir() : '/tmp';
+
 export class Scratch {
-  readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
+  readonly folder = mkdtempSync(join(root, 'sallyport-test-'));
   readonly #owned: ChildProcess[] = [];
   readonly #undo: (() => void | Promise<void>)[] = [];
   readonly #atExit = () => {
