@@ -228,7 +228,7 @@ onBothStores('the store', (bench) => {
       const timer = setInterval(() => {
         turns += 1;
       }, 1);
-      
+
       for (let turn = 0; turn < 50; turn += 1) await store.append('refusals', [refusal(turn)]);
       clearInterval(timer);
       expect(turns).toBeGreaterThan(2);
