@@ -284,11 +284,224 @@ const commands: Step = async (db, { text, integer }) => {
   await db.schema.createIndex('approvals_by_session').on('approvals').columns(['session_id']).execute();
 };
 
+const behaviour: Step = async (db, { text, integer }) => {
+  // No foreign keys to users or sessions: what happened stays, whatever becomes of them.
+  await db.schema
+    .createTable('events')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addColumn('kind', text, (c) => c.notNull())
+    .addColumn('user_id', text)
+    .addColumn('user_name', text)
+    .addColumn('session_id', text)
+    .addColumn('event_json', text, (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex('events_by_time').on('events').columns(['at', 'id']).execute();
+  await db.schema.createIndex('events_by_user').on('events').columns(['user_id', 'at', 'id']).execute();
+  await db.schema.createIndex('events_by_session').on('events').columns(['session_id', 'at', 'id']).execute();
+  await db.schema
+    .createTable('session_risks')
+    .addColumn('session_id', text, (c) => c.primaryKey())
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('device_name', text, (c) => c.notNull())
+    .addColumn('credential_name', text, (c) => c.notNull())
+    .addColumn('source_address', text, (c) => c.notNull())
+    .addColumn('started_at', integer, (c) => c.notNull())
+    .addColumn('ended_at', integer)
+    .addColumn('score', integer, (c) => c.notNull())
+    .addColumn('command_points', integer, (c) => c.notNull())
+    .addColumn('audited_commands', integer, (c) => c.notNull())
+    .addColumn('blocked_commands', integer, (c) => c.notNull())
+    .addColumn('suspicious_at', integer)
+    .addColumn('standing', text, (c) => c.notNull())
+    .addColumn('submitted', integer, (c) => c.notNull())
+    .addColumn('action', text, (c) => c.notNull())
+    .addColumn('history_sessions', integer, (c) => c.notNull())
+    .addColumn('measured_json', text, (c) => c.notNull())
+    .addColumn('findings_json', text, (c) => c.notNull())
+    .addColumn('activity_json', text, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createIndex('session_risks_by_user')
+    .on('session_risks')
+    .columns(['user_id', 'started_at'])
+    .execute();
+  await db.schema
+    .createIndex('session_risks_by_time')
+    .on('session_risks')
+    .columns(['started_at', 'session_id'])
+    .execute();
+  await db.schema
+    .createIndex('session_risks_by_suspicion')
+    .on('session_risks')
+    .columns(['suspicious_at'])
+    .execute();
+  await db.schema
+    .createTable('behaviour_profiles')
+    .addColumn('user_id', text, (c) => c.primaryKey())
+    .addColumn('from_day', integer, (c) => c.notNull())
+    .addColumn('to_day', integer, (c) => c.notNull())
+    .addColumn('profile_json', text, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('behaviour_days')
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('day', integer, (c) => c.notNull())
+    .addColumn('profile_json', text, (c) => c.notNull())
+    .addPrimaryKeyConstraint('behaviour_days_pk', ['user_id', 'day'])
+    .execute();
+  await db.schema
+    .createTable('peer_counts')
+    .addColumn('peers', text, (c) => c.notNull())
+    .addColumn('dimension', text, (c) => c.notNull())
+    .addColumn('value', text, (c) => c.notNull())
+    .addColumn('sessions', integer, (c) => c.notNull())
+    .addColumn('last_day', integer, (c) => c.notNull())
+    .addPrimaryKeyConstraint('peer_counts_pk', ['peers', 'dimension', 'value'])
+    .execute();
+  await db.schema
+    .createTable('command_profiles')
+    .addColumn('user_id', text, (c) => c.primaryKey())
+    .addColumn('profile_json', text, (c) => c.notNull())
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('ratings')
+    .addColumn('user_id', text, (c) => c.primaryKey())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('initial', integer, (c) => c.notNull())
+    .addColumn('rating', integer, (c) => c.notNull())
+    .addColumn('reference', integer, (c) => c.notNull())
+    .addColumn('position', integer, (c) => c.notNull())
+    .addColumn('counted_since', integer, (c) => c.notNull())
+    .addColumn('high_risk_sessions', integer, (c) => c.notNull())
+    .addColumn('blocked_commands', integer, (c) => c.notNull())
+    .addColumn('session_attempts', integer, (c) => c.notNull())
+    .addColumn('view_attempts', integer, (c) => c.notNull())
+    .addColumn('active_day', integer)
+    .addColumn('suspicious_day', integer)
+    .addColumn('updated_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('rating_ledger')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('position', integer, (c) => c.notNull())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addColumn('cause', text, (c) => c.notNull())
+    .addColumn('event_json', text, (c) => c.notNull())
+    .addColumn('session_id', text)
+    .addColumn('second', integer)
+    .addColumn('before', integer, (c) => c.notNull())
+    .addColumn('after', integer, (c) => c.notNull())
+    .addColumn('actor', text, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createIndex('rating_ledger_by_user')
+    .on('rating_ledger')
+    .unique()
+    .columns(['user_id', 'position'])
+    .execute();
+  await db.schema.createIndex('rating_ledger_by_time').on('rating_ledger').columns(['at', 'id']).execute();
+  await db.schema
+    .createTable('reauthentications')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('user_id', text, (c) => c.notNull())
+    .addColumn('user_name', text, (c) => c.notNull())
+    .addColumn('trigger_name', text, (c) => c.notNull())
+    .addColumn('detail', text, (c) => c.notNull())
+    .addColumn('asked_by', text, (c) => c.notNull())
+    .addColumn('asked_at', integer, (c) => c.notNull())
+    .addColumn('session_id', text)
+    .addColumn('outcome', text, (c) => c.notNull())
+    .addColumn('decided_at', integer)
+    .addColumn('decided_in', text)
+    .addColumn('method', text)
+    .execute();
+  await db.schema
+    .createIndex('reauthentications_by_time')
+    .on('reauthentications')
+    .columns(['asked_at', 'id'])
+    .execute();
+  await db.schema
+    .createIndex('reauthentications_by_user')
+    .on('reauthentications')
+    .columns(['user_id', 'outcome'])
+    .execute();
+};
+
+const api: Step = async (db, { text, integer }) => {
+  await db.schema
+    .createTable('api_sessions')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('secret_hash', text, (c) => c.notNull().unique())
+    .addColumn('user_id', text, (c) => c.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('source_address', text, (c) => c.notNull())
+    .addColumn('created_at', integer, (c) => c.notNull())
+    .addColumn('seen_at', integer, (c) => c.notNull())
+    .addColumn('expires_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex('api_sessions_by_user').on('api_sessions').column('user_id').execute();
+  await db.schema
+    .createTable('api_tokens')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('name', text, (c) => c.notNull())
+    .addColumn('user_id', text, (c) => c.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('secret_hash', text, (c) => c.notNull().unique())
+    .addColumn('permissions_json', text, (c) => c.notNull())
+    .addColumn('addresses_json', text, (c) => c.notNull())
+    .addColumn('created_at', integer, (c) => c.notNull())
+    .addColumn('expires_at', integer, (c) => c.notNull())
+    .addColumn('seen_at', integer)
+    .addUniqueConstraint('api_tokens_by_name', ['user_id', 'name'])
+    .execute();
+  await db.schema
+    .createTable('api_requests')
+    .addColumn('principal', text, (c) => c.notNull())
+    .addColumn('key', text, (c) => c.notNull())
+    .addColumn('request_hash', text, (c) => c.notNull())
+    .addColumn('status', integer, (c) => c.notNull())
+    .addColumn('body', text, (c) => c.notNull())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addPrimaryKeyConstraint('api_requests_pk', ['principal', 'key'])
+    .execute();
+  await db.schema.createIndex('api_requests_by_time').on('api_requests').column('at').execute();
+  await db.schema
+    .createTable('api_setup')
+    .addColumn('id', integer, (c) => c.primaryKey())
+    .addColumn('secret_hash', text, (c) => c.notNull())
+    .addColumn('expires_at', integer, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('policy_versions')
+    .addColumn('id', text, (c) => c.primaryKey())
+    .addColumn('at', integer, (c) => c.notNull())
+    .addColumn('actor', text, (c) => c.notNull())
+    .addColumn('file', text, (c) => c.notNull())
+    .addColumn('text', text, (c) => c.notNull())
+    .addColumn('note', text, (c) => c.notNull())
+    .addColumn('set_version', text, (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createIndex('policy_versions_by_file')
+    .on('policy_versions')
+    .columns(['file', 'at', 'id'])
+    .execute();
+  // The few that go on are found among the many that ended, newest first.
+  await sql`create index sessions_open on sessions (started_at, id) where ended_at is null`.execute(db);
+};
+
 /** The names sort in the order in which they run. */
 const STEPS: Readonly<Record<string, Step>> = {
   '0001-directory': directory,
   '0002-sessions': sessions,
   '0003-commands': commands,
+  '0005-api': api,
+  '0004-behaviour': behaviour,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

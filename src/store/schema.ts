@@ -235,6 +235,198 @@ export interface ApprovalsTable {
   decided_at: number | null;
 }
 
+/** What happened, for findings and for other systems. Rows are only ever added, and leave when they are old. */
+export interface EventsTable {
+  id: string;
+  at: number;
+  kind: string;
+  user_id: string | null;
+  user_name: string | null;
+  session_id: string | null;
+  /** The whole event. */
+  event_json: string;
+}
+
+/** How unusual a session was, and why: one row a session, kept up to date while it runs. */
+export interface SessionRisksTable {
+  session_id: string;
+  user_id: string;
+  user_name: string;
+  device_name: string;
+  credential_name: string;
+  source_address: string;
+  started_at: number;
+  ended_at: number | null;
+  score: number;
+  /** Points of audited commands, part of the score. */
+  command_points: number;
+  audited_commands: number;
+  blocked_commands: number;
+  /** When it became suspicious. */
+  suspicious_at: number | null;
+  /** `open`, `learnt`, `suspicious`, `identified`, `expected`, `refused`. */
+  standing: string;
+  /** 1: for the auditors' queue. */
+  submitted: number;
+  /** What followed: `blockSession`, `blockSessionAndUser`, `identification`, or empty. */
+  action: string;
+  /** Past sessions that it was judged by. */
+  history_sessions: number;
+  /** Every dimension as it was measured, also what was usual: what another setting would have made of it. */
+  measured_json: string;
+  findings_json: string;
+  /** Bytes by kind of channel, privilege, and the like. */
+  activity_json: string;
+  updated_at: number;
+}
+
+/** A user's clean sessions of the history, summed up. */
+export interface BehaviourProfilesTable {
+  user_id: string;
+  /** The oldest and the newest day in it, in days since the epoch. */
+  from_day: number;
+  to_day: number;
+  profile_json: string;
+  updated_at: number;
+}
+
+/** A user's clean sessions of one day, so that they can leave the profile when they are old. */
+export interface BehaviourDaysTable {
+  user_id: string;
+  day: number;
+  profile_json: string;
+}
+
+/** How often the members of a group of users have used each target, origin and credential. */
+export interface PeerCountsTable {
+  peers: string;
+  dimension: string;
+  value: string;
+  sessions: number;
+  last_day: number;
+}
+
+/** Habits of typing: one row a user, and one for everybody. */
+export interface CommandProfilesTable {
+  user_id: string;
+  profile_json: string;
+  updated_at: number;
+}
+
+/** Where each user's rating stands, in hundredths, and what has been counted since they last proved who they are. */
+export interface RatingsTable {
+  user_id: string;
+  user_name: string;
+  initial: number;
+  rating: number;
+  reference: number;
+  /** The position of the newest row in the ledger. */
+  position: number;
+  /** When counting began: the last passed re-authentication, or the first event. */
+  counted_since: number;
+  high_risk_sessions: number;
+  blocked_commands: number;
+  session_attempts: number;
+  view_attempts: number;
+  /** The last day on which the user worked, and the last one on which something suspicious happened. */
+  active_day: number | null;
+  suspicious_day: number | null;
+  updated_at: number;
+}
+
+/** Every change of every rating, in order; ratings are hundredths. */
+export interface RatingLedgerTable {
+  id: string;
+  user_id: string;
+  user_name: string;
+  position: number;
+  at: number;
+  cause: string;
+  event_json: string;
+  session_id: string | null;
+  second: number | null;
+  before: number;
+  after: number;
+  /** Who said so, for a mark as expected. */
+  actor: string;
+}
+
+/** The log of re-authentications: asked, and what came of it. */
+export interface ReauthenticationsTable {
+  id: string;
+  user_id: string;
+  user_name: string;
+  trigger_name: string;
+  detail: string;
+  asked_by: string;
+  asked_at: number;
+  /** The session that gave rise to it. */
+  session_id: string | null;
+  /** `waiting`, `passed`, `failed`, `timed-out`, `waived`. */
+  outcome: string;
+  decided_at: number | null;
+  /** Where and how it was decided: a session's id, `sign-in`, `api`, `cli`. */
+  decided_in: string | null;
+  method: string | null;
+}
+
+/** Who is signed in to the console. */
+export interface ApiSessionsTable {
+  id: string;
+  /** SHA-256 of the cookie's secret, base64url. */
+  secret_hash: string;
+  user_id: string;
+  source_address: string;
+  created_at: number;
+  seen_at: number;
+  expires_at: number;
+}
+
+/** What programs use the API with. */
+export interface ApiTokensTable {
+  id: string;
+  name: string;
+  user_id: string;
+  /** SHA-256 of the secret, base64url. */
+  secret_hash: string;
+  permissions_json: string;
+  /** Addresses and networks it may come from; none: any. */
+  addresses_json: string;
+  created_at: number;
+  expires_at: number;
+  seen_at: number | null;
+}
+
+/** Writes that were made under an idempotency key, and what was answered. */
+export interface ApiRequestsTable {
+  principal: string;
+  key: string;
+  request_hash: string;
+  /** 0 while the request runs. */
+  status: number;
+  body: string;
+  at: number;
+}
+
+/** The link with which the first administrator is made; at most one row. */
+export interface ApiSetupTable {
+  id: number;
+  secret_hash: string;
+  expires_at: number;
+}
+
+/** Each text that a rule file was published with through the API. */
+export interface PolicyVersionsTable {
+  id: string;
+  at: number;
+  actor: string;
+  file: string;
+  text: string;
+  note: string;
+  /** The content hash of the whole set with this text in it. */
+  set_version: string;
+}
+
 export interface Schema {
   users: UsersTable;
   user_keys: UserKeysTable;
@@ -256,4 +448,18 @@ export interface Schema {
   commands: CommandsTable;
   command_rules: CommandRulesTable;
   approvals: ApprovalsTable;
+  events: EventsTable;
+  session_risks: SessionRisksTable;
+  behaviour_profiles: BehaviourProfilesTable;
+  behaviour_days: BehaviourDaysTable;
+  peer_counts: PeerCountsTable;
+  command_profiles: CommandProfilesTable;
+  ratings: RatingsTable;
+  rating_ledger: RatingLedgerTable;
+  reauthentications: ReauthenticationsTable;
+  api_sessions: ApiSessionsTable;
+  api_tokens: ApiTokensTable;
+  api_requests: ApiRequestsTable;
+  api_setup: ApiSetupTable;
+  policy_versions: PolicyVersionsTable;
 }
