@@ -47,6 +47,13 @@ module.exports = {
       '^(src/(audit|store|directory)/|policies/|proxy/login/|proxy/[^/]+/ports\\.ts$)',
       'the ports are types; proxy/login checks who the user is once more',
     ),
+    only('events-rest-on-store', '^src/events/', '^src/(events|store|behaviour)/'),
+    only(
+      'oversight-rests-on-the-directory',
+      '^src/oversight/',
+      '^(src/(oversight|events|behaviour|store|directory|audit)/|proxy/login/|proxy/[^/]+/ports\\.ts$)',
+      'behaviour over the store; the ports are types, proxy/login checks who the user is once more',
+    ),
     only('config-stands-alone', '^src/config/', '^src/config/'),
   ],
   options: {
