@@ -230,6 +230,46 @@ export type SettingChangedEvent = Base & {
   readonly after: unknown;
 };
 
+/** A finding or a threat came up, went on, or was closed: an indicator to look into, never proof. */
+export type FindingChangedEvent = Base & {
+  readonly kind: 'finding-changed';
+  /** Stays the same while it goes on. */
+  readonly finding: string;
+  readonly level: 'finding' | 'threat';
+  /** The signal; for a threat its model. */
+  readonly signal: string;
+  readonly change: 'created' | 'updated' | 'closed';
+  readonly user: EventUser;
+  readonly severity: 'low' | 'medium' | 'high' | 'critical';
+  /** 0–100. */
+  readonly score: number;
+  readonly title: string;
+  readonly text: string;
+  /** Ids of the events or sessions that it rests on. */
+  readonly evidence: readonly string[];
+};
+
+/** A step in the life of an entry of the auditors' queue. */
+export type AuditChangedEvent = Base & {
+  readonly kind: 'audit-changed';
+  readonly entry: string;
+  /** Whose session or view is audited. */
+  readonly user: EventUser;
+  readonly subject: { readonly kind: 'session' | 'view'; readonly id: string };
+  readonly step: 'submitted' | 'commented' | 'audited' | 'reopened';
+  /** Empty: the gateway. */
+  readonly auditor: string;
+  readonly comment: string;
+};
+
+/** The queue of an output was full and events were given up. */
+export type OutputOverflowedEvent = Base & {
+  readonly kind: 'output-overflowed';
+  readonly output: string;
+  readonly lost: number;
+  readonly policy: 'drop-oldest' | 'drop-newest';
+};
+
 export type GatewayEvent =
   | SignInEvent
   | SessionStartedEvent
@@ -244,7 +284,10 @@ export type GatewayEvent =
   | CredentialChangedEvent
   | RatingChangedEvent
   | UserDisabledEvent
-  | SettingChangedEvent;
+  | SettingChangedEvent
+  | FindingChangedEvent
+  | AuditChangedEvent
+  | OutputOverflowedEvent;
 
 export type GatewayEventKind = GatewayEvent['kind'];
 
@@ -286,6 +329,9 @@ const KINDS: ReadonlySet<string> = new Set<GatewayEventKind>([
   'rating-changed',
   'user-disabled',
   'setting-changed',
+  'finding-changed',
+  'audit-changed',
+  'output-overflowed',
 ]);
 
 /** An event as it was written; undefined for text that is none, such as one of a newer release. */
