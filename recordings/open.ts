@@ -126,6 +126,12 @@ export class OpenedRecording {
         chunks.push(chunk);
         offset += chunk.length;
       }
+      // Room for what comes stands behind what is there: a chunk that is being written may have its length already.
+      const last = chunks.at(-1);
+      if (last !== undefined && !(await isWhole(handle, last))) {
+        chunks.pop();
+        offset = last.offset;
+      }
       return new OpenedRecording(path, handle, preamble, chunks, offset);
     } catch (error) {
       await handle.close();
@@ -148,6 +154,12 @@ export class OpenedRecording {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.handle.close();
   }
+}
+
+async function isWhole(handle: FileHandle, chunk: PlacedChunk): Promise<boolean> {
+  if (chunk.state === 'redacted') return true;
+  const body = await readExactly(handle, chunk.offset + frameLength, chunk.head.bodyLength);
+  return body !== undefined && sha256(body).equals(chunk.head.bodyHash);
 }
 
 /** Undefined when no whole chunk stands there. */

@@ -1,8 +1,8 @@
-// Completes the recordings of sessions that ended without closing theirs (a crash, a power cut): cuts what was half
-// written, puts what their tails hold behind it, and seals them as interrupted. It needs the signing key only, so it
+// Completes the recordings of sessions that ended without closing theirs (a crash, a power cut): puts what their tails
+// hold behind the last whole chunk, over what was half written, and seals them as interrupted. May be cut short itself. It needs the signing key only, so it
 // works where the gateway may not open recordings. Only for sessions that surely run no more.
 import { constants } from 'node:fs';
-import { open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeSeal, sha256 } from './chunk.ts';
 import { RecordingError, reasonOf } from './errors.ts';
@@ -75,6 +75,8 @@ async function recoverOne(
   }
   await using recording = await OpenedRecording.open(path);
   if (recording.chunks.at(-1)?.head.kind === 'seal') {
+    // The crash may have come before the room behind the seal was given back.
+    await truncate(path, recording.end);
     await dropTails();
     return { kind: 'cleaned', id };
   }
@@ -85,7 +87,6 @@ async function recoverOne(
   let previous = last === undefined ? recording.preambleHash : sha256(last.headBytes);
   let events = recording.chunks.reduce((sum, { head }) => sum + head.events, 0);
   let at = last?.head.last ?? 0;
-  await handle.truncate(position);
   const put = async (bound: Buffer, body: Buffer): Promise<void> => {
     const placed = placeChunk(signer, recording.preambleHash, { bound, body, sequence, previous });
     await writeAll(handle, placed.bytes, position);
@@ -95,11 +96,18 @@ async function recoverOne(
   };
   // An index is written only when everything is in the recording itself.
   const complete = last?.head.kind === 'index';
+  // Chunks that a recovery placed which was itself cut short; only those are uncompressed.
+  const firstPlaced = recording.chunks.findIndex(({ head }) => head.compression === 'none');
+  const consolidated = firstPlaced < 0 ? recording.chunks.length : firstPlaced;
+  const placed = new Set(
+    recording.chunks.slice(consolidated).map(({ head }) => head.bodyHash.toString('hex')),
+  );
   for (const tail of complete ? [] : tails) {
     if (!tail.head.preambleHash.equals(recording.preambleHash)) continue;
     // Its events are in the recording already.
-    if (tail.head.generation < recording.chunks.length) continue;
+    if (tail.head.generation < consolidated) continue;
     for (const chunk of tail.chunks) {
+      if (placed.has(sha256(chunk.body).toString('hex'))) continue;
       await put(chunk.head, chunk.body);
       events += chunk.events;
       at = Math.max(at, chunk.last);
@@ -115,6 +123,7 @@ async function recoverOne(
     ...(complete && last !== undefined ? { index: last.offset } : {}),
   });
   await put(sealBound(at), seal);
+  await handle.truncate(position);
   await handle.sync();
   await dropTails();
   return { kind: 'sealed', id, events };

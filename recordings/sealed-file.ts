@@ -1,7 +1,7 @@
 // Writes one sealed recording. Each event goes to the tail, encrypted, with a synchronous write before `append`
 // returns: what the other side gets afterwards is recorded, and a killed process loses none of it. Tails are turned
 // into compressed, signed chunks of the recording off the event loop. The first error is the last: everything up to
-// there is sealed with room kept for it. What an event says is not known here.
+// there is sealed, in room that the recording's own file holds for it. What an event says is not known here.
 import { randomBytes } from 'node:crypto';
 import { constants, writeSync, writevSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
@@ -16,12 +16,15 @@ import {
   encodeHead,
   encodeSeal,
   encodeTailHead,
+  frameLength,
   nonceLength,
   type SealStatement,
   sealBodyLength,
+  sealFrameLength,
   sha256,
   signedBytes,
   stateWhole,
+  tagLength,
   tailHeadLength,
 } from './chunk.ts';
 import { RecordingError, reasonOf } from './errors.ts';
@@ -37,6 +40,16 @@ const compress = promisify(zstdCompress);
 const overrunBytes = 64 * 1024 * 1024;
 /** At most this long after an event it is on the disk itself, not only with the kernel. Milliseconds. */
 const syncInterval = 500;
+/** Room is taken in pieces between these. Bytes. */
+const smallestRoom = 4096;
+const largestRoom = 64 * 1024;
+/** What one entry of the index takes at most. Bytes. */
+const indexEntry = 72;
+
+/** What a chunk of `length` bytes takes in the file at most: zstd's own bound, a tag, and what stands before the body. */
+function chunkRoom(length: number): number {
+  return length + (length >>> 8) + 128 + tagLength + frameLength;
+}
 
 export interface SealedFileOptions {
   readonly signer: Signer;
@@ -92,6 +105,8 @@ export class SealedFile {
   #state: State = 'open';
   #reason = '';
   #position: number;
+  /** Where the bytes end that the file holds, zeros behind `#position`: the room for sealing what is pending. */
+  #room: number;
   #previous: Buffer;
   #sequence = 0;
   #written = 0;
@@ -127,6 +142,7 @@ export class SealedFile {
     this.#main = opened.main;
     this.#tailPaths = opened.tailPaths;
     this.#position = opened.preamble.bytes.length;
+    this.#room = this.#position;
     this.#previous = opened.preamble.hash;
     const tail = (handle: FileHandle): Tail => ({
       handle,
@@ -179,6 +195,7 @@ export class SealedFile {
         events,
       );
       file.#startTail();
+      file.#makeRoom(0);
       await tails[0].datasync();
       await syncFolders(dirname(paths[0]), madeLive);
       return file;
@@ -204,13 +221,10 @@ export class SealedFile {
     if (this.#state !== 'open') return;
     const content = Buffer.from(line);
     try {
+      this.#makeRoom(content.length);
       this.#toTail(content, at);
     } catch (error) {
-      this.#fail(
-        'SP_RECORDING_WRITE',
-        `cannot write ${this.#tailPaths[this.#slot]}: ${reasonOf(error)}`,
-        error,
-      );
+      this.#fail('SP_RECORDING_WRITE', `cannot record in ${this.path}: ${reasonOf(error)}`, error);
       return;
     }
     const batch = this.#batch;
@@ -256,6 +270,25 @@ export class SealedFile {
     tail.position = tailHeadLength;
     tail.previous = sha256(head);
     tail.sequence = 0;
+  }
+
+  /**
+   * Lets the file hold, as zeros, all that sealing it can take once `more` bytes are pending too. What is sealed is then
+   * written over them: a disk that others have filled meanwhile has room for it. Throws what the disk says.
+   */
+  #makeRoom(more: number): void {
+    const underway = this.#underway === undefined ? 0 : chunkRoom(this.#underway.bytes);
+    const index = chunkRoom(64 + indexEntry * (this.#chunks.length + 2 + this.#marks.length + 1));
+    const needed = this.#position + underway + chunkRoom(this.#batch.bytes + more) + index + sealFrameLength;
+    if (needed <= this.#room) return;
+    const step = Math.min(largestRoom, Math.max(smallestRoom, this.#batch.bytes));
+    const length = Math.ceil((needed - this.#room) / step) * step;
+    for (let done = 0; done < length; ) {
+      const piece = zeros.subarray(0, Math.min(zeros.length, length - done));
+      writeAllSync(this.#main.fd, piece, this.#room);
+      this.#room += piece.length;
+      done += piece.length;
+    }
   }
 
   #toTail(content: Buffer, at: number): void {
@@ -378,15 +411,11 @@ export class SealedFile {
   async #trySeal(outcome: SealStatement['outcome'], reason: string): Promise<unknown> {
     const failed = this.#reason !== '';
     try {
-      // What an error left half written is not part of the recording.
-      await this.#main.truncate(this.#position);
+      // What an error left half written is written over.
       const older = this.#underway;
       if (older !== undefined) {
         await this.#writeBatch(older);
         this.#underway = undefined;
-        // Its tail's room may be what the rest needs. The current tail stays until the seal is there.
-        await this.#main.datasync();
-        await this.#tails[this.#slot === 0 ? 1 : 0].handle.truncate(0);
       }
       if (this.#batch.events > 0) {
         await this.#writeBatch(this.#batch);
@@ -409,6 +438,7 @@ export class SealedFile {
         index: this.#indexAt,
       });
       await this.#writeChunk(sealBound(this.#lastAt), statement);
+      await this.#main.truncate(this.#position);
       await this.#main.sync();
       this.#state = 'sealed';
       return undefined;
@@ -446,6 +476,8 @@ export class SealedFile {
     this.#events.failed(new RecordingError(code, message, cause));
   }
 }
+
+const zeros = Buffer.alloc(largestRoom);
 
 function emptyBatch(): Batch {
   return { blocks: [], used: 0, events: 0, bytes: 0, first: 0, last: 0 };

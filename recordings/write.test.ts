@@ -222,8 +222,8 @@ describe('a recording', () => {
       script,
       root,
     ]);
-    // The start's event and 4 pieces of 64 KiB fill one tail to a chunk, 15 the other to the limit.
-    expect(stdout.trim()).toBe('SP_RECORDING_WRITE 20 interrupted write-failed 20 0 0');
+    // The recording holds room for all that is pending: the start's event and 14 pieces of 64 KiB stay below the limit.
+    expect(stdout.trim()).toBe('SP_RECORDING_WRITE 15 interrupted write-failed 15 0 0');
   });
 });
 
@@ -299,6 +299,15 @@ describe('recovery', () => {
     await writeFile(recorder.path, main);
     await recover();
     expect(await shownIn(recorder.path)).toBe('012');
+    // A recovery that is killed at any byte is completed by the next one.
+    const recovered = await readFile(recorder.path);
+    for (let length = main.indexOf(Buffer.alloc(600)); length <= recovered.length; length += 97) {
+      await writeFile(join(root, 'live/s1.tail0'), tail);
+      await writeFile(recorder.path, Buffer.concat([recovered.subarray(0, length), main.subarray(length)]));
+      await recover();
+      expect(await shownIn(recorder.path)).toBe('012');
+      expect(await findings(recorder.path)).toEqual([]);
+    }
   });
 
   it('takes a tail once, whether its chunk got into the recording or not', async () => {

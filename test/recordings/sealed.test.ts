@@ -2,7 +2,7 @@
 // is full.
 import { execFile, execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -131,7 +131,37 @@ afterAll(() => {
   rmSync(disk, { recursive: true, force: true });
 });
 
+const fillUp = (file: string): void => {
+  for (;;) appendFileSync(file, Buffer.alloc(4096));
+};
+
 describe.skipIf(!mounted)('a full disk', () => {
+  it('that others have filled still takes what is pending of every session, and their seals', async () => {
+    mkdirSync(join(disk, 'full'), { mode: 0o700 });
+    // Nothing is kept beside the recordings themselves.
+    using recordings = new FileRecordings(join(disk, 'full'), keys, { reserveBytes: 0 });
+    const recorders = await Promise.all(
+      ['f1', 'f2', 'f3'].map(async (id) => recordings.start(sampleSession(id))),
+    );
+    const written = randomBytes(90_000).toString('base64');
+    for (const recorder of recorders) {
+      recorder.channelStarted(0, { kind: 'shell', detail: '', terminal });
+      for (let at = 0; at < written.length; at += 5000)
+        recorder.output(0, Buffer.from(written.slice(at, at + 5000)), 'stdout');
+    }
+    expect(() => fillUp(join(disk, 'filler'))).toThrow('ENOSPC');
+    await Promise.all(recorders.map(async (recorder) => recorder.close()));
+    for (const recorder of recorders) {
+      expect((await verifyFile(recorder.path, [verifier])).findings).toEqual([]);
+      let text = '';
+      for await (const event of readEvents(recorder.path, [opener]))
+        if (event.code === 'o') text += event.data;
+      expect(text).toBe(written);
+    }
+    rmSync(join(disk, 'filler'));
+    rmSync(join(disk, 'full'), { recursive: true });
+  });
+
   it('fails at once, keeps what was recorded under a seal, and takes no new session', async () => {
     mkdirSync(join(disk, 'r'), { mode: 0o700 });
     using recordings = new FileRecordings(join(disk, 'r'), keys);
@@ -155,6 +185,8 @@ describe.skipIf(!mounted)('a full disk', () => {
     for await (const event of readEvents(recorder.path, [opener])) if (event.code === 'o') text += event.data;
     // An asynchronous write may meet the full disk first; then nothing that was taken is missing either.
     expect(text.startsWith(pieces.join(''))).toBe(true);
+    // Sealing gave room back; whoever else fills the disk takes it.
+    expect(() => fillUp(join(disk, 'other'))).toThrow('ENOSPC');
     await expect(recordings.start(sampleSession('s2'))).rejects.toMatchObject({ code: 'SP_RECORDING_OPEN' });
   });
 });
