@@ -36,6 +36,18 @@ export const ENFORCE: GateSettings = {
   erase: 'interrupt',
 };
 
+/** What a gate begins with. */
+export interface GateStart {
+  readonly columns: number;
+  readonly rows: number;
+  readonly settings: GateSettings;
+  /** Milliseconds from the gateway to the device and back, as the transport measured it. */
+  readonly roundTrip: number;
+  readonly now: number;
+  /** What already runs on the terminal when it is not a shell: the command that was let start. */
+  readonly program?: string;
+}
+
 /** Where a submitted line goes, as far as the gate can tell. */
 export interface SubmitContext {
   /** `prompt`: a line editor or a known prompt reads it. `program`: something that was started reads it. */

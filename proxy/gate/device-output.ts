@@ -1,0 +1,120 @@
+// What the device prints, on its way onto the gate's screens, and what its mode changes tell: a line editor that starts
+// or stops reading. Nothing that is printed lets anything through.
+import type { OutputEvent } from '../terminal/modes.ts';
+import type { GateState } from './gate-state.ts';
+import type { Observer } from './observing.ts';
+
+/** Longer output is not one line editor drawing. */
+const MOST_DRAWN_AT_ONCE = 4_096;
+
+/** Whether the user sees this output: what is drawn for a window that they do not have is not for them. */
+export function isForClient(state: GateState): boolean {
+  const { phase } = state;
+  return !(phase.kind === 'redraw' && phase.way === 'columns' && phase.step === 'grow');
+}
+
+export function deviceWrote(state: GateState, observer: Observer, bytes: Buffer): void {
+  noticeDialect(state, bytes);
+  state.line.echo.saw(bytes);
+  observer.saw(bytes);
+  let data = bytes;
+  // In observe mode a line is read at the moment when the editor leaves it: everything typed has been echoed then.
+  while (observer.waiting) {
+    const feed = data.indexOf(0x0a);
+    if (feed === -1) break;
+    // The carriage returns before it would take the cursor out of the line.
+    let end = feed;
+    while (end > 0 && data[end - 1] === 0x0d) end -= 1;
+    write(state, observer, data.subarray(0, end));
+    observer.lineLeft('feed');
+    write(state, observer, data.subarray(end, feed + 1));
+    data = data.subarray(feed + 1);
+  }
+  write(state, observer, data);
+}
+
+function write(state: GateState, observer: Observer, data: Buffer): void {
+  if (data.length === 0) return;
+  const { phase } = state;
+  if (phase.kind === 'redraw') {
+    phase.answered = true;
+    if (phase.way === 'rows' || phase.step === 'grow') phase.fresh.write(data);
+    if (!isForClient(state)) return;
+  }
+  state.screen.write(data, (event) => noticed(state, observer, event));
+}
+
+function noticed(state: GateState, observer: Observer, event: OutputEvent): void {
+  switch (event.kind) {
+    case 'editor-on':
+      editorOn(state, observer);
+      return;
+    case 'editor-off':
+      editorOff(state, observer);
+      return;
+    case 'alternate-on':
+    case 'alternate-off':
+    case 'mark':
+    case 'other':
+      return;
+  }
+}
+
+function editorOn(state: GateState, observer: Observer): void {
+  const { line, phase } = state;
+  if (state.dialect === 'unknown') state.dialect = 'readline';
+  // Editors switch bracketed paste on for themselves; when one has gone, the known prompt tells.
+  if (state.fullScreen) return;
+  switch (phase.kind) {
+    case 'after':
+    case 'erase':
+      phase.editorBack = true;
+      return;
+    case 'open':
+      // A line editor came up while input flowed: what was running has ended.
+      observer.editorReturned();
+      state.mayLeave = false;
+      state.reader = 'prompt';
+      if (line.keys.touched) line.editorCameBack = true;
+      else {
+        line.anchor = undefined;
+        line.used = false;
+      }
+      return;
+    case 'settle':
+    case 'redraw':
+    case 'expand':
+    case 'judge':
+    case 'judge-paste':
+    case 'ask':
+    case 'retype':
+    case 'ended':
+      return;
+  }
+}
+
+function editorOff(state: GateState, observer: Observer): void {
+  const { line, phase } = state;
+  state.mayGoOn = undefined;
+  if (line.resumed && phase.kind === 'open') {
+    // It was only slow: the line that was let go ends now.
+    line.reset();
+    state.reader = 'program';
+    state.waitForPrompt();
+    return;
+  }
+  observer.lineLeft('off');
+  if (!state.mayLeave && state.holds && (phase.kind === 'open' || phase.kind === 'settle')) {
+    state.out.alarm(
+      'SP_GATE_EDITOR_LEFT',
+      'the line editor stopped reading although nothing approved was submitted',
+    );
+  }
+}
+
+/** Editors give themselves away by how they draw; it only decides which keys expand history. */
+function noticeDialect(state: GateState, bytes: Buffer): void {
+  if (bytes.length > MOST_DRAWN_AT_ONCE) return;
+  if (bytes.includes('\x1b[27m\x1b[24m')) state.dialect = 'zsh';
+  else if (bytes.includes('\u23ce') && bytes.includes('\x1b[K')) state.dialect = 'fish';
+}

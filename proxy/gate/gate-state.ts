@@ -1,0 +1,132 @@
+// What the gate knows at a moment, shared by the files of its phases: the terminal as the device draws it, the line that
+// is being typed, what runs, and the phase itself. It answers questions; what follows from the answers is decided in
+// the file of each phase, and nothing is sent from here.
+import type { Dialect, KeysModel } from '../terminal/keys-model.ts';
+import { LazyScreen } from '../terminal/lazy-screen.ts';
+import { type Anchor, PromptMemory } from '../terminal/prompt.ts';
+import { Actions } from './actions.ts';
+import { Contexts } from './contexts.ts';
+import type { GateSettings, GateStart, SideFact, SubmitContext } from './gate-types.ts';
+import { InputQueue } from './input-queue.ts';
+import type { Phase } from './phases.ts';
+import { Timing } from './timing.ts';
+import { Tried } from './tried.ts';
+import { TypedLine } from './typed-line.ts';
+import { UnfinishedCommand } from './unfinished-command.ts';
+
+/** Programs that take the whole screen and read keys; known by the approved command, never by their output. */
+const FULL_SCREEN =
+  /^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:\S*\/)?(?:vi|vim|nvim|view|vimdiff|nano|pico|emacs|mcedit|less|more|most|man|top|htop|btop|mc|lynx|w3m|mutt|tig|watch|journalctl|systemctl|git)(?:\s|$)/;
+
+/** A program's name is shown, and may be as long as a command line. */
+const MOST_PROGRAM = 1_000;
+
+/** A line whose submit key was let go. */
+export interface LetGo {
+  readonly keys: KeysModel;
+  readonly anchor: Anchor | undefined;
+  readonly text: string;
+}
+
+export class GateState {
+  settings: GateSettings;
+  phase: Phase;
+  columns: number;
+  rows: number;
+  readonly time: Timing;
+  readonly screen: LazyScreen;
+  readonly out: Actions;
+  readonly input = new InputQueue();
+  readonly prompts = new PromptMemory();
+  readonly contexts = new Contexts();
+  readonly line = new TypedLine();
+  readonly command = new UnfinishedCommand();
+  readonly redraws = { rows: new Tried(), columns: new Tried() };
+  reader: SubmitContext['reader'] = 'program';
+  program: string | undefined;
+  dialect: Dialect | 'unknown' = 'unknown';
+  fact: SideFact = { echo: undefined, foreground: undefined, shellReads: undefined };
+  /** Something was sent that may make the line editor stop reading; if not, its stopping is an alarm. */
+  mayLeave = true;
+  /** The submit key that was let go also fetches the next line. */
+  prefilled = false;
+  /** The line that was let go, while its editor may still take the submit key for a new row of it. */
+  mayGoOn: LetGo | undefined;
+  #nextId = 1;
+
+  constructor(start: GateStart) {
+    this.settings = start.settings;
+    this.columns = start.columns;
+    this.rows = start.rows;
+    this.program = start.program;
+    this.time = new Timing(start.now, start.roundTrip);
+    this.screen = new LazyScreen(start.columns, start.rows);
+    this.out = new Actions(this.screen);
+    this.phase = this.holds ? { kind: 'after', since: start.now, editorBack: false } : { kind: 'open' };
+  }
+
+  /** Submit keys are held. */
+  get holds(): boolean {
+    return this.settings.mode === 'enforce';
+  }
+
+  /** Keys outside the safe list are dropped. */
+  get gatesKeys(): boolean {
+    return this.holds && this.settings.gateKeys;
+  }
+
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  /** A line editor that redraws when asked really reads; bracketed paste alone could be printed by anyone. */
+  get editorProven(): boolean {
+    return this.screen.modes.editorOn && this.redraws.rows.worked;
+  }
+
+  /** No line editor was ever seen here: the terminal's own line editing, or nearly as simple a one, reads. */
+  get plain(): boolean {
+    return (
+      !this.screen.modes.everEditor &&
+      !this.redraws.rows.worked &&
+      !this.redraws.columns.worked &&
+      this.line.keys.edits !== 'editing'
+    );
+  }
+
+  /** A program that takes the whole screen was approved, and the screen is taken. */
+  get fullScreen(): boolean {
+    return this.screen.alternate && FULL_SCREEN.test(this.program ?? '');
+  }
+
+  /** A full-screen program that the user was allowed to start reads keys, not command lines. */
+  get freeProgram(): boolean {
+    return this.reader === 'program' && this.fullScreen;
+  }
+
+  runs(program: string): void {
+    this.program = program.slice(0, MOST_PROGRAM);
+  }
+
+  context(secret: boolean): SubmitContext {
+    return {
+      reader: this.reader,
+      dialect: this.dialect,
+      alternateScreen: this.screen.alternate,
+      program: this.fact.foreground ?? this.program,
+      within: this.contexts.names,
+      secret,
+      secretBefore: this.command.secret,
+    };
+  }
+
+  waitForPrompt(): void {
+    this.phase = { kind: 'after', since: this.time.now, editorBack: false };
+  }
+
+  end(code: string, tell: string): void {
+    this.input.clear();
+    this.phase = { kind: 'ended' };
+    this.out.add({ kind: 'endChannel', code, tell });
+  }
+}

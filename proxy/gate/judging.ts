@@ -1,0 +1,113 @@
+// Asks for a verdict on a line that was read, and does what the answer says. Fails closed: no answer in time is a
+// refusal, and an approved line that was not read with certainty is typed anew or refused unless the settings allow it.
+import { CERTAIN, type Reading } from '../terminal/reading.ts';
+import type { GateState } from './gate-state.ts';
+import type { VerdictAnswer } from './gate-types.ts';
+import { lineOnScreen } from './line-start.ts';
+import type { Held, Judged, Phase } from './phases.ts';
+import { withoutIndent } from './reading-doubts.ts';
+import { refuseUnread, release } from './releasing.ts';
+import { canReplay } from './replaying.ts';
+import { neverShown } from './secrets.ts';
+import { takeBack } from './taking-back.ts';
+import { VERDICT_BOUND } from './timing.ts';
+
+export function judge(state: GateState, held: Held, found: Reading): void {
+  const { line, screen, time } = state;
+  const keys = line.keys.state;
+  const seen = withoutIndent(state, found);
+  // More was typed than anything here remembers: what the screen shows is a part of it at best.
+  const reading: Reading =
+    keys.kind === 'unknown' && keys.because === 'too-long'
+      ? { ...seen, confidence: Math.min(seen.confidence, 0.3), doubts: [...seen.doubts, 'scrolled'] }
+      : seen;
+  const secret =
+    (reading.confidence < CERTAIN || reading.text.trim() === '') &&
+    neverShown(lineOnScreen(state), keys, line.echo, screen.modes.editorOn ? 'editor' : 'other');
+  const judged: Judged = { ...held, id: state.nextId(), reading, secret };
+  const empty =
+    reading.confidence >= CERTAIN &&
+    // Only keys tell that there is nothing: what was recalled or completed may be out of sight.
+    keys.kind === 'known' &&
+    reading.candidates.every((text) => text.trim() === '') &&
+    state.command.isEmpty;
+  if (empty) {
+    release(state, judged);
+    return;
+  }
+  state.phase = { kind: 'judge', judged, until: time.now + VERDICT_BOUND };
+  state.out.add({
+    kind: 'requestVerdict',
+    request: {
+      id: judged.id,
+      what: 'line',
+      reading,
+      preceding: [...state.command.lines],
+      context: state.context(secret),
+      at: time.now,
+      heldFor: time.since(held.since),
+    },
+  });
+}
+
+/** Waits for the verdict, within its bound, unless the user gives up. */
+export function judgeWaits(state: GateState, phase: Extract<Phase, { kind: 'judge' }>): boolean {
+  const { judged, until } = phase;
+  if (state.input.cancelled()) {
+    state.out.outcome(judged.id, 'cancelled', judged.reading.text);
+    takeBack(state, judged, 'prompt', '');
+    return true;
+  }
+  if (state.time.now < until) return false;
+  state.out.alarm('SP_GATE_VERDICT_LATE', 'no verdict came in time');
+  answered(state, judged, {
+    kind: 'block',
+    notice: 'No decision came in time; the command was not run.',
+  });
+  return true;
+}
+
+export function answered(state: GateState, judged: Judged, answer: VerdictAnswer): void {
+  const { out, time } = state;
+  switch (answer.kind) {
+    case 'release':
+      approved(state, judged);
+      return;
+    case 'block':
+      out.outcome(judged.id, 'blocked', judged.reading.text);
+      out.notify(answer.notice);
+      takeBack(state, judged, 'prompt', '');
+      return;
+    case 'interrupt':
+      out.outcome(judged.id, 'blocked', judged.reading.text);
+      out.notify(answer.notice);
+      takeBack(state, judged, 'end', answer.notice);
+      return;
+    case 'wait':
+      out.notify(answer.notice);
+      state.phase = { kind: 'judge', judged, until: Math.max(time.now, answer.until) };
+      return;
+    case 'ask':
+      out.question(answer.question);
+      state.phase = { kind: 'ask', judged, since: time.now, echo: answer.echo, answer: '' };
+      return;
+  }
+}
+
+function approved(state: GateState, judged: Judged): void {
+  const { settings } = state;
+  const certain = judged.reading.confidence >= CERTAIN;
+  // Nothing but the keys can tell what a program was given without echo.
+  const secret =
+    judged.secret &&
+    judged.reading.doubts.includes('no-echo') &&
+    state.reader === 'program' &&
+    !state.screen.modes.editorOn;
+  const replay = settings.replay === 'always' || (settings.replay === 'uncertain' && !certain && !secret);
+  if (replay && canReplay(state, judged.reading)) {
+    takeBack(state, judged, 'replay', '');
+    return;
+  }
+  if (certain || secret || settings.uncertain === 'allow' || state.freeProgram) release(state, judged);
+  else refuseUnread(state, judged);
+}

@@ -1,0 +1,63 @@
+// Where the line that is being typed starts on screen, and what it looks like from there. Notes the start at the first
+// key; judges nothing.
+import type { LazyScreen } from '../terminal/lazy-screen.ts';
+import { type LineOnScreen, readLine } from '../terminal/line-reader.ts';
+import { type Anchor, anchorAt, textOf } from '../terminal/prompt.ts';
+import type { GateState } from './gate-state.ts';
+import { ANCHOR_SILENCE } from './timing.ts';
+
+/** Notes where the line starts, if it is not known yet. */
+export function noteLineStart(state: GateState): void {
+  const { line, prompts, screen, time } = state;
+  if (line.editorCameBack && prompts.atCursor(screen) === 'known') {
+    // The keys before it went to a program that has ended, or are still on their way into this line: the editor
+    // itself must say which.
+    line.reset();
+    line.keys.forget('redrawn');
+  }
+  if (state.freeProgram && prompts.atCursor(screen) === 'known') {
+    // The full-screen program is gone although the alternate screen is not.
+    state.reader = 'prompt';
+  }
+  const quiet = time.silent >= ANCHOR_SILENCE;
+  if (line.anchor !== undefined && (line.keys.touched || line.used)) return;
+  const at = prompts.atCursor(screen);
+  if (line.anchor !== undefined && at === 'no' && !quiet) return;
+  if (line.anchor !== undefined && state.prefilled) return;
+  line.anchor = lineStartHere(state, quiet || at === 'known');
+}
+
+/** Takes the cursor for the start of the line; a known prompt before it moves it back to that. */
+export function lineStartHere(state: GateState, verified: boolean): Anchor {
+  const { prompts, screen } = state;
+  const anchor = anchorAt(screen, screen.cursor, verified, screen.skipped);
+  // A known prompt with more behind it: the line was filled in before the first key (print -z, ^O, push-line).
+  if (prompts.known.some((prompt) => prompt.trim() !== '' && anchor.prompt.endsWith(prompt))) return anchor;
+  const known = prompts.known
+    .filter((prompt) => prompt.trim() !== '' && anchor.prompt !== prompt && anchor.prompt.startsWith(prompt))
+    .sort((one, other) => other.length - one.length)[0];
+  if (known === undefined) return anchor;
+  state.line.keys.forget('redrawn');
+  return { ...anchor, column: Math.min(anchor.column, known.length), prompt: known };
+}
+
+export function lineOnScreen(state: GateState): LineOnScreen {
+  const { line, prompts, screen } = state;
+  const start = line.anchor ?? anchorAt(screen, { row: screen.cursor.row, column: 0 }, false, screen.skipped);
+  return readLine(screen, start, { prompts: prompts.known, lines: line.manyRows });
+}
+
+/** The line as it was drawn on an empty screen; undefined when no prompt was drawn there. */
+export function lineRedrawn(state: GateState, fresh: LazyScreen): LineOnScreen | undefined {
+  const { anchor, manyRows } = state.line;
+  if (anchor === undefined || anchor.prompt.trim() === '') return undefined;
+  const line = readLine(fresh, { ...anchor, row: -1 }, { prompts: state.prompts.known, lines: manyRows });
+  if (line.doubts.includes('prompt-lost') || line.anchor.row < 0) return undefined;
+  return line;
+}
+
+/** What stands left of the cursor. */
+export function leftOfCursor(state: GateState): string {
+  const { row, column } = state.screen.cursor;
+  return textOf(state.screen.row(row)?.cells ?? [], 0, column);
+}

@@ -1,0 +1,103 @@
+// What the gate can be doing, as one union: every phase carries what it needs and nothing else. Types only; which
+// phase follows which is decided in the file of that phase.
+import type { KeyToken } from '../terminal/keys.ts';
+import type { LazyScreen } from '../terminal/lazy-screen.ts';
+import type { LineOnScreen } from '../terminal/line-reader.ts';
+import type { Reading } from '../terminal/reading.ts';
+import type { KeyClass } from './key-classes.ts';
+
+/** A submit key that waits. */
+export interface Held {
+  readonly token: KeyToken;
+  readonly keyClass: KeyClass;
+  readonly since: number;
+}
+
+/** A submit key whose line was read. */
+export interface Judged extends Held {
+  readonly id: number;
+  readonly reading: Reading;
+  readonly secret: boolean;
+}
+
+export type Phase =
+  /** Input flows. */
+  | { readonly kind: 'open' }
+  /** A submit key waits for the echo of what was typed before it. */
+  | SettlePhase
+  /** The line editor was asked to redraw its line. */
+  | RedrawPhase
+  /** The line editor was asked to expand history, to end a search, or to drop a completion's suffix. */
+  | ExpandPhase
+  | { readonly kind: 'judge'; readonly judged: Judged; readonly until: number }
+  /** A paste with line ends waits for its verdict. */
+  | PastePhase
+  | AskPhase
+  /** The line was taken back; a clean prompt must be seen. */
+  | ErasePhase
+  /** The approved text was typed by the gate and must be seen. */
+  | RetypePhase
+  /** Something was let through: what follows waits for the prompt. */
+  | AfterPhase
+  | { readonly kind: 'ended' };
+
+export interface SettlePhase {
+  readonly kind: 'settle';
+  readonly held: Held;
+  readonly from: number;
+}
+
+export interface RedrawPhase {
+  readonly kind: 'redraw';
+  readonly held: Held;
+  readonly step: 'grow' | 'shrink';
+  /** `columns`: editors that scroll sideways show everything in a window wide enough. */
+  readonly way: 'rows' | 'columns';
+  readonly since: number;
+  readonly fresh: LazyScreen;
+  readonly passive: LineOnScreen;
+  answered: boolean;
+}
+
+export interface ExpandPhase {
+  readonly kind: 'expand';
+  readonly held: Held;
+  readonly since: number;
+  readonly what: 'history' | 'search' | 'suffix';
+}
+
+export interface PastePhase {
+  readonly kind: 'judge-paste';
+  readonly id: number;
+  readonly tokens: readonly KeyToken[];
+  readonly since: number;
+}
+
+export interface AskPhase {
+  readonly kind: 'ask';
+  readonly judged: Judged;
+  readonly since: number;
+  readonly echo: boolean;
+  answer: string;
+}
+
+export interface ErasePhase {
+  readonly kind: 'erase';
+  readonly since: number;
+  readonly then: 'prompt' | 'replay' | 'end';
+  readonly judged: Judged | undefined;
+  readonly notice: string;
+  editorBack: boolean;
+}
+
+export interface RetypePhase {
+  readonly kind: 'retype';
+  readonly judged: Judged;
+  readonly since: number;
+}
+
+export interface AfterPhase {
+  readonly kind: 'after';
+  readonly since: number;
+  editorBack: boolean;
+}

@@ -1,0 +1,184 @@
+// Makes a line known that screen and keys alone do not tell: the line editor is asked to expand history in place, to end
+// a search, or to draw its true buffer anew on an empty screen of the gate's own. Answers a reading when it has one.
+import { LazyScreen } from '../terminal/lazy-screen.ts';
+import type { LineOnScreen } from '../terminal/line-reader.ts';
+import { agreed, CERTAIN, fuse, type Reading } from '../terminal/reading.ts';
+import type { GateState } from './gate-state.ts';
+import { lineOnScreen, lineRedrawn } from './line-start.ts';
+import type { ExpandPhase, Held, RedrawPhase } from './phases.ts';
+import { doubted, expansionLeft } from './reading-doubts.ts';
+import type { Settled } from './settling.ts';
+import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
+
+/** A window wide enough for any line that is worth reading. */
+const WIDE = 900;
+/** Some editors fill the last column as well: the drawing needs room behind it. */
+const ROOM = 50;
+const FRESH_SCROLLBACK = 50;
+
+const END_OF_LINE = Buffer.from('\x05');
+
+/** `reading`: as certain as it gets. `probing`: the phase has changed to wait for an answer. `waiting`: not yet. */
+export type Probed =
+  | { readonly kind: 'reading'; readonly reading: Reading }
+  | { readonly kind: 'probing' }
+  | { readonly kind: 'waiting' };
+
+const PROBING: Probed = { kind: 'probing' };
+const WAITING: Probed = { kind: 'waiting' };
+
+/** The echo is back: reads the line, or asks the editor for more. */
+export function readOrProbe(state: GateState, held: Held, { line, doubts }: Settled): Probed {
+  const reading = fuse({
+    screen: line,
+    redrawn: undefined,
+    keys: state.line.keys.state,
+    plain: state.plain,
+    doubts,
+  });
+  const canProbe = state.settings.probes && mayProbe(state);
+  if (reading.doubts.includes('search') && canProbe && !state.line.expanded && !state.line.viKeys) {
+    state.line.expanded = true;
+    state.line.keys.forget('search');
+    return expand(state, held, 'search', END_OF_LINE);
+  }
+  if (expansionLeft(state, reading.text) && canProbe && !state.line.expanded) {
+    const keys = expansionKeys(state);
+    if (keys !== undefined) {
+      state.line.expanded = true;
+      return expand(state, held, 'history', keys);
+    }
+  }
+  if (canProbe && suffixMayGo(state)) {
+    state.line.suffixSettled = true;
+    return expand(state, held, 'suffix', END_OF_LINE);
+  }
+  const way = canProbe ? redrawWay(state, reading) : undefined;
+  if (way !== undefined) return startRedraw(state, held, line, way);
+  return { kind: 'reading', reading: doubted(state, reading, doubts) };
+}
+
+/** The editor was asked to change the line in place. */
+export function afterExpansion(state: GateState, phase: ExpandPhase): Probed {
+  const { line, time } = state;
+  if (!time.mayAnswer(phase.since) && !time.isLate(phase.since, ECHO_BOUND)) return WAITING;
+  if (!time.isQuiet(phase.since, true) && !time.isLate(phase.since, SETTLE_BOUND)) return WAITING;
+  const shown = lineOnScreen(state);
+  if (agreed(shown, line.keys.state) === undefined) line.keys.forget('redrawn');
+  const reading = fuse({
+    screen: shown,
+    redrawn: undefined,
+    keys: line.keys.state,
+    plain: state.plain,
+    doubts: [],
+  });
+  const way = redrawWay(state, reading);
+  if (way !== undefined) return startRedraw(state, phase.held, shown, way);
+  return { kind: 'reading', reading: doubted(state, reading, []) };
+}
+
+/** The window was changed for a moment, and is changed back. */
+export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
+  const { time } = state;
+  const waited = time.since(phase.since);
+  const patience = 1.6 * time.roundTrip + (phase.step === 'grow' ? 40 : 60);
+  const done = phase.answered
+    ? time.silent >= Math.max(15, 0.4 * time.roundTrip) && waited >= time.roundTrip
+    : waited >= patience;
+  if (!done && waited < SETTLE_BOUND) return WAITING;
+  if (phase.step === 'grow') {
+    state.out.add({ kind: 'resizeDevice', columns: state.columns, rows: state.rows });
+    state.phase = { ...phase, step: 'shrink', since: time.now, answered: false };
+    return PROBING;
+  }
+  const redrawn = lineRedrawn(state, phase.fresh);
+  phase.fresh[Symbol.dispose]();
+  const tried = state.redraws[phase.way];
+  tried.note(redrawn !== undefined);
+  const line = lineOnScreen(state);
+  const reading = fuse({
+    // The screen may have changed under the first reading.
+    screen: redrawn === undefined ? line : phase.passive,
+    redrawn,
+    keys: state.line.keys.state,
+    plain: state.plain,
+    doubts: redrawn === undefined && tried.worthTrying ? ['not-redrawn'] : [],
+  });
+  if (phase.way === 'rows' && redrawn === undefined && reading.confidence < CERTAIN && mayWiden(state)) {
+    return startRedraw(state, phase.held, line, 'columns');
+  }
+  return { kind: 'reading', reading: doubted(state, reading, []) };
+}
+
+/** Asking for a redraw is safe only where a line editor reads. */
+function mayProbe(state: GateState): boolean {
+  return state.screen.modes.editorOn || state.reader === 'prompt';
+}
+
+function expand(state: GateState, held: Held, what: ExpandPhase['what'], keys: Buffer): Probed {
+  state.out.toDevice(keys, 'gate');
+  state.phase = { kind: 'expand', held, since: state.time.now, what };
+  return PROBING;
+}
+
+function expansionKeys(state: GateState): Buffer | undefined {
+  if (state.line.viKeys || !state.screen.modes.editorOn) return undefined;
+  switch (state.dialect) {
+    case 'readline':
+      return Buffer.from('\x1b^');
+    case 'zsh':
+      return Buffer.from('\x1b!');
+    case 'fish':
+    case 'other-editor':
+    case 'tty':
+    case 'unknown':
+      return undefined;
+  }
+}
+
+/** zsh takes back the slash or blank that a completion added when the next key submits. */
+function suffixMayGo(state: GateState): boolean {
+  const keys = state.line.keys.state;
+  return (
+    state.dialect === 'zsh' &&
+    !state.line.viKeys &&
+    !state.line.suffixSettled &&
+    keys.kind === 'unknown' &&
+    keys.because === 'completion'
+  );
+}
+
+/** Which redraw would tell more about this reading, if any. */
+function redrawWay(state: GateState, reading: Reading): RedrawPhase['way'] | undefined {
+  if (reading.confidence >= CERTAIN) return undefined;
+  const scrolled =
+    reading.doubts.includes('scrolled') || reading.doubts.includes('prompt-lost') || reading.how === 'keys';
+  if (state.redraws.rows.worthTrying && !(scrolled && !state.screen.modes.everEditor)) return 'rows';
+  return mayWiden(state) ? 'columns' : undefined;
+}
+
+/** Editors that announce themselves wrap long lines; only the others scroll sideways. */
+function mayWiden(state: GateState): boolean {
+  return state.redraws.columns.worthTrying && !state.screen.modes.everEditor;
+}
+
+function startRedraw(state: GateState, held: Held, passive: LineOnScreen, way: RedrawPhase['way']): Probed {
+  const { screen, time } = state;
+  const columns = way === 'columns' ? WIDE : state.columns;
+  const fresh = new LazyScreen(way === 'columns' ? WIDE + ROOM : columns, state.rows, FRESH_SCROLLBACK);
+  const { row, column } = screen.cursor;
+  fresh.write(Buffer.from(`\x1b[${row - screen.top + 1};${column + 1}H`));
+  const rows = way === 'rows' ? state.rows + 1 : state.rows;
+  state.out.add({ kind: 'resizeDevice', columns, rows });
+  state.phase = {
+    kind: 'redraw',
+    held,
+    step: 'grow',
+    way,
+    since: time.now,
+    fresh,
+    passive,
+    answered: false,
+  };
+  return PROBING;
+}

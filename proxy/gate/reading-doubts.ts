@@ -1,0 +1,37 @@
+// What casts doubt on a reading beyond screen and keys: history expansion that is left in the line, a program that reads
+// in place of a shell, rows that an editor indents for show. Only ever lowers confidence.
+import type { Doubt, Reading } from '../terminal/reading.ts';
+import type { GateState } from './gate-state.ts';
+
+/** REPLs whose lines have no history expansion. */
+const WITHOUT_EXPANSION = ['python', 'ipython', 'psql', 'mysql', 'mariadb', 'redis-cli', 'sqlite3'] as const;
+
+export function doubted(state: GateState, reading: Reading, extra: readonly Doubt[]): Reading {
+  const doubts = new Set<Doubt>([...reading.doubts, ...extra]);
+  let confidence = reading.confidence;
+  if (expansionLeft(state, reading.text)) {
+    doubts.add('history-expansion');
+    confidence = Math.min(confidence, 0.5);
+  }
+  if (state.reader === 'program') doubts.add('in-program');
+  return { ...reading, confidence, doubts: [...doubts] };
+}
+
+export function expansionLeft(state: GateState, text: string): boolean {
+  if (state.dialect === 'fish' || state.reader === 'program') return false;
+  if (state.contexts.inside(...WITHOUT_EXPANSION)) return false;
+  const knowsQuotes = state.dialect === 'readline' || state.dialect === 'zsh';
+  const open = knowsQuotes ? text.replace(/\\.|'[^']*'/g, '_') : text.replace(/\\./g, '_');
+  if (/^\s*\^/.test(open)) return true;
+  return knowsQuotes ? /!(?=[^\s=("])/.test(open) : /!(?=[^\s=(])/.test(open);
+}
+
+/** fish indents further rows of a buffer on screen only. */
+export function withoutIndent(state: GateState, reading: Reading): Reading {
+  if (state.dialect !== 'fish' || reading.how !== 'screen' || !reading.text.includes('\n')) return reading;
+  const text = reading.text
+    .split('\n')
+    .map((row, index) => (index === 0 ? row : row.trim()))
+    .join('\n');
+  return { ...reading, text, candidates: [text, ...reading.candidates.filter((other) => other !== text)] };
+}

@@ -1,0 +1,51 @@
+// Canonical replay: the line on the device was taken back, and the gate types the approved text itself, compares it with
+// the screen, and only then submits it, so that what runs is what was judged.
+import { type Reading, shows } from '../terminal/reading.ts';
+import type { GateState } from './gate-state.ts';
+import { lineOnScreen } from './line-start.ts';
+import type { Judged, RetypePhase } from './phases.ts';
+import { letGo, refuseUnread } from './releasing.ts';
+import { SETTLE_BOUND } from './timing.ts';
+
+const PASTE_START = Buffer.from('\x1b[200~');
+const PASTE_END = Buffer.from('\x1b[201~');
+const RETURN = Buffer.from('\r');
+
+/** Whether this text can be typed anew where it stands. */
+export function canReplay(state: GateState, reading: Reading): boolean {
+  const { text } = reading;
+  if (reading.doubts.includes('history-expansion')) return false;
+  if (state.reader !== 'prompt' || text.trim() === '') return false;
+  if (state.command.goesOn) return false;
+  if (/[\x00-\x09\x0b-\x1f\x7f]/.test(text)) return false;
+  return !text.includes('\n') || state.screen.modes.editorOn;
+}
+
+/** A clean prompt is there: types the text. */
+export function retype(state: GateState, judged: Judged): void {
+  const { line, out, screen, time } = state;
+  const { text } = judged.reading;
+  const bytes = Buffer.from(text);
+  out.toDevice(screen.modes.editorOn ? Buffer.concat([PASTE_START, bytes, PASTE_END]) : bytes, 'gate');
+  line.keys.insert(text);
+  line.manyRows = text.includes('\n');
+  time.sentKey();
+  state.phase = { kind: 'retype', judged, since: time.now };
+}
+
+export function retyping(state: GateState, phase: RetypePhase): boolean {
+  const { judged } = phase;
+  const { text } = judged.reading;
+  const line = lineOnScreen(state);
+  const shown =
+    shows(line.text, text) &&
+    line.doubts.every((doubt) => doubt !== 'prompt-lost' && doubt !== 'cursor-outside');
+  if (shown && state.time.silent >= 4) {
+    state.out.outcome(judged.id, 'replayed', text);
+    letGo(state, { ...judged, keyClass: 'submit' }, RETURN, 'gate');
+    return true;
+  }
+  if (!state.time.isLate(phase.since, SETTLE_BOUND)) return false;
+  refuseUnread(state, judged);
+  return true;
+}
