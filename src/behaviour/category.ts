@@ -12,9 +12,7 @@ export type Counts = ReadonlyMap<string, number>;
 
 /** The peers' smoothed share of a value; one share is kept for a value that nobody has used. */
 export function peerShare(peers: Counts, value: string): number {
-  let total = 0;
-  for (const count of peers.values()) total += count;
-  return ((peers.get(value) ?? 0) + 1) / (total + peers.size + 1);
+  return shareOf(peers, sumOf(peers), value);
 }
 
 /**
@@ -23,9 +21,7 @@ export function peerShare(peers: Counts, value: string): number {
  * Above 0; the user's only value ever seen gives about 0, a value new to everybody ten bits and more.
  */
 export function surprise(own: Counts, peers: Counts, value: string): number {
-  let total = 0;
-  for (const count of own.values()) total += count;
-  return surpriseOf(own.get(value) ?? 0, total, own.size, peerShare(peers, value));
+  return surpriseOf(own.get(value) ?? 0, sumOf(own), own.size, peerShare(peers, value));
 }
 
 /**
@@ -33,12 +29,22 @@ export function surprise(own: Counts, peers: Counts, value: string): number {
  * [surprise in bits, how many sessions had it].
  */
 export function ownSurprises(own: Counts, peers: Counts): [surprise: number, sessions: number][] {
-  let total = 0;
-  for (const count of own.values()) total += count;
+  const total = sumOf(own);
+  const theirs = sumOf(peers);
   return [...own].map(([value, count]) => {
     const distinctWithout = count === 1 ? own.size - 1 : own.size;
-    return [surpriseOf(count - 1, total - 1, distinctWithout, peerShare(peers, value)), count];
+    return [surpriseOf(count - 1, total - 1, distinctWithout, shareOf(peers, theirs, value)), count];
   });
+}
+
+function sumOf(counts: Counts): number {
+  let total = 0;
+  for (const count of counts.values()) total += count;
+  return total;
+}
+
+function shareOf(peers: Counts, total: number, value: string): number {
+  return ((peers.get(value) ?? 0) + 1) / (total + peers.size + 1);
 }
 
 function surpriseOf(count: number, total: number, distinct: number, share: number): number {

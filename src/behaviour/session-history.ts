@@ -1,118 +1,91 @@
-// A user's clean sessions of the last days, as running counts: which targets, origins and credentials, at what time
-// of day, for how long. Sessions leave again when they grow older than the history; nothing else is remembered.
-import { BINS, localTime } from './time-of-day.ts';
+// A user's clean sessions of the last days: counts of each day, and their sum. A day's sessions leave the sum when
+// they grow older than the history; nothing else is remembered. Days are those of UTC.
+import {
+  CATEGORY_DIMENSIONS,
+  type CategoryDimension,
+  type Habits,
+  type PastSession,
+  SessionCounts,
+} from './session-counts.ts';
 
-/** What is known of a session, as far as behaviour goes. Times are milliseconds since the epoch. */
-export interface PastSession {
-  readonly startedAt: number;
-  readonly target: string;
-  readonly origin: string;
-  readonly credential: string;
-  /** Seconds; undefined while it runs or when it was cut off. */
-  readonly duration: number | undefined;
-}
-
-export type CategoryDimension = 'target' | 'origin' | 'credential';
-export const CATEGORY_DIMENSIONS: readonly CategoryDimension[] = ['target', 'origin', 'credential'];
-
-/** Durations are kept in bins of 2^(1/4), from one second on: within 19 % of the true value. */
-const DURATION_BINS_PER_DOUBLING = 4;
+export { CATEGORY_DIMENSIONS, type CategoryDimension, type Habits, type PastSession };
 
 const DAY = 86_400_000;
 
-interface Day {
-  readonly start: number;
-  readonly sessions: PastSession[];
+/** Days since the epoch. */
+export function dayOf(at: number): number {
+  return Math.floor(at / DAY);
 }
 
-export class SessionHistory {
-  readonly #days: Day[] = [];
-  readonly #counts: Record<CategoryDimension, Map<string, number>> = {
-    target: new Map(),
-    origin: new Map(),
-    credential: new Map(),
-  };
-  readonly #bins = new Float64Array(BINS);
-  readonly #durations = new Map<number, number>();
-  readonly #timeZone: string;
-  #weekday = 0;
-  #weekend = 0;
+/** The first day of a history that ends at `now`: sessions from before it no longer count. */
+export function firstDay(now: number, historyDays: number): number {
+  return dayOf(now - historyDays * DAY);
+}
+
+export class SessionHistory implements Habits {
+  readonly #days = new Map<number, SessionCounts>();
+  readonly #all: SessionCounts;
 
   /** `timeZone`: the user's, such as `Europe/Paris`; times of day are theirs. */
   constructor(timeZone: string) {
-    this.#timeZone = timeZone;
+    this.#all = new SessionCounts(timeZone);
   }
 
   get sessions(): number {
-    return this.#weekday + this.#weekend;
+    return this.#all.sessions;
   }
 
   get weekday(): number {
-    return this.#weekday;
+    return this.#all.weekday;
   }
 
   get weekend(): number {
-    return this.#weekend;
-  }
-
-  counts(dimension: CategoryDimension): ReadonlyMap<string, number> {
-    return this.#counts[dimension];
+    return this.#all.weekend;
   }
 
   get histogram(): Readonly<Float64Array> {
-    return this.#bins;
+    return this.#all.histogram;
+  }
+
+  get privileges(): ReadonlyMap<string, number> {
+    return this.#all.privileges;
   }
 
   get timeZone(): string {
-    return this.#timeZone;
+    return this.#all.timeZone;
   }
 
-  /** Finished sessions by duration: [seconds, sessions], ascending. */
+  counts(dimension: CategoryDimension): ReadonlyMap<string, number> {
+    return this.#all.counts(dimension);
+  }
+
   durations(): [seconds: number, sessions: number][] {
-    return [...this.#durations]
-      .map(([bin, sessions]): [number, number] => [2 ** (bin / DURATION_BINS_PER_DOUBLING), sessions])
-      .sort((a, b) => a[0] - b[0]);
+    return this.#all.durations();
+  }
+
+  volumes(): [bytes: number, sessions: number][] {
+    return this.#all.volumes();
   }
 
   /** Adds a clean session. Sessions come in any order; a clock that stepped back does no harm. */
   add(session: PastSession): void {
-    const start = Math.floor(session.startedAt / DAY) * DAY;
-    let day = this.#days.findLast((candidate) => candidate.start === start);
+    const number = dayOf(session.startedAt);
+    let day = this.#days.get(number);
     if (day === undefined) {
-      day = { start, sessions: [] };
-      this.#days.push(day);
+      day = new SessionCounts(this.timeZone);
+      this.#days.set(number, day);
     }
-    day.sessions.push(session);
-    this.#count(session, 1);
+    day.count(session);
+    this.#all.count(session);
   }
 
   /** Forgets the sessions of days that ended `historyDays` or more before `now`. */
   forgetBefore(now: number, historyDays: number): void {
-    const oldest = now - historyDays * DAY;
-    for (let index = this.#days.length - 1; index >= 0; index -= 1) {
-      const day = this.#days[index];
-      if (day === undefined || day.start + DAY > oldest) continue;
-      for (const session of day.sessions) this.#count(session, -1);
-      this.#days.splice(index, 1);
+    const first = firstDay(now, historyDays);
+    for (const [number, day] of [...this.#days]) {
+      if (number >= first) continue;
+      this.#all.merge(day, -1);
+      this.#days.delete(number);
     }
   }
-
-  #count(session: PastSession, by: 1 | -1): void {
-    for (const dimension of CATEGORY_DIMENSIONS) step(this.#counts[dimension], session[dimension], by);
-    const { bin, weekend } = localTime(session.startedAt, this.#timeZone);
-    this.#bins[bin] = (this.#bins[bin] ?? 0) + by;
-    if (weekend) this.#weekend += by;
-    else this.#weekday += by;
-    if (session.duration !== undefined) step(this.#durations, durationBin(session.duration), by);
-  }
-}
-
-function durationBin(seconds: number): number {
-  return Math.round(Math.log2(Math.max(seconds, 1)) * DURATION_BINS_PER_DOUBLING);
-}
-
-function step<K>(counts: Map<K, number>, key: K, by: 1 | -1): void {
-  const count = (counts.get(key) ?? 0) + by;
-  if (count <= 0) counts.delete(key);
-  else counts.set(key, count);
 }

@@ -6,7 +6,16 @@ import { durationLimit, type RiskSettings, startRisk, withDuration } from './ses
 const none = { blockSession: false, blockSessionAndUser: false };
 const settings: RiskSettings = {
   variationRate: 10,
-  weights: { target: 3, origin: 3, credential: 3, time: 3, duration: 3 },
+  weights: {
+    target: 3,
+    origin: 3,
+    credential: 3,
+    time: 3,
+    duration: 3,
+    commands: 3,
+    volume: 3,
+    privilege: 3,
+  },
   actions: { target: none, origin: none, credential: none, time: none, duration: none },
 };
 const peers = {
