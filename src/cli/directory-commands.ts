@@ -104,6 +104,7 @@ const grantRow = (grant: GrantView): Row => ({
   times: grant.times,
   recording: grant.recording,
   contact: grant.contact,
+  viewCredentials: grant.viewCredentials === true,
   id: grant.id,
   createdAt: instant(grant.createdAt),
   updatedAt: instant(grant.updatedAt),

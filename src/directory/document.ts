@@ -307,6 +307,7 @@ const grantSchema = z
     times: z.union([timesText.transform((text) => [text]), list(timesText)]).optional(),
     recording: oneOfWords(RECORDINGS).optional(),
     contact: plain(200).optional(),
+    viewCredentials: z.boolean({ error: 'must be true or false' }).optional(),
   })
   .superRefine((grant, context) => {
     const count = (items: readonly string[] | undefined): number => items?.length ?? 0;
@@ -331,6 +332,7 @@ const grantSchema = z
       times: grant.times ?? [],
       recording: grant.recording ?? 'strict',
       contact: grant.contact,
+      viewCredentials: grant.viewCredentials ?? false,
     }),
   );
 

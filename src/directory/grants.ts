@@ -38,6 +38,8 @@ export interface GrantSpec {
   readonly recording: 'strict' | 'best-effort';
   /** Whom a user asks who is turned away. */
   readonly contact: string | undefined;
+  /** Its users may look at the credentials that it covers; absent: they may not. */
+  readonly viewCredentials?: boolean;
 }
 
 export interface GrantView extends GrantSpec {
@@ -87,6 +89,7 @@ export const readGrants = async (db: Reader, name?: string): Promise<readonly Gr
       times: readStringList(row.times_json, 'a grant’s times'),
       recording: oneOf(RECORDINGS, row.recording) ?? 'strict',
       contact: row.contact ?? undefined,
+      viewCredentials: row.views === 1,
       createdAt: row.created_at,
       updatedAt: row.updated_at,
     };
@@ -122,6 +125,7 @@ const shownGrant = (grant: GrantSpec): Shown => ({
   times: grant.times,
   recording: grant.recording,
   contact: grant.contact,
+  viewCredentials: grant.viewCredentials === true ? true : undefined,
 });
 
 export const putGrant = async (
@@ -142,6 +146,7 @@ export const putGrant = async (
     recording: spec.recording,
     contact: spec.contact ?? null,
     any_credential: spec.credentials === undefined ? 1 : 0,
+    views: spec.viewCredentials === true ? 1 : 0,
     updated_at: context.now,
   };
   if (current === undefined) {

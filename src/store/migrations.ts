@@ -4,6 +4,10 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
+import { auditQueue } from './steps/audit-queue.ts';
+import { credentialWork } from './steps/credential-work.ts';
+import { findings } from './steps/findings.ts';
+import { outputs } from './steps/outputs.ts';
 
 /** Column types that mean the same on both stores. Text compares by bytes, so that orders and keysets agree. */
 interface ColumnTypes {
@@ -502,6 +506,10 @@ const STEPS: Readonly<Record<string, Step>> = {
   '0003-commands': commands,
   '0005-api': api,
   '0004-behaviour': behaviour,
+  '0020-outputs': outputs,
+  '0021-credential-work': credentialWork,
+  '0022-audit-queue': auditQueue,
+  '0023-findings': findings,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

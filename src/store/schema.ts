@@ -1,5 +1,9 @@
 // The tables, as the code sees them: one schema for SQLite and PostgreSQL. Times are integers, milliseconds since the
 // epoch; flags are 0 or 1; `…_json` columns hold JSON text. Secrets are sealed before they come here.
+import type { AuditQueueTables } from './steps/audit-queue.ts';
+import type { CredentialWorkTables } from './steps/credential-work.ts';
+import type { FindingTables } from './steps/findings.ts';
+import type { OutputTables } from './steps/outputs.ts';
 
 export interface UsersTable {
   id: string;
@@ -76,6 +80,8 @@ export interface GrantsTable {
   contact: string | null;
   /** 1: every credential of the granted devices; 0: those named in the members. */
   any_credential: number;
+  /** 1: its users may look at the credentials that it covers. */
+  views: number;
   created_at: number;
   updated_at: number;
 }
@@ -427,7 +433,7 @@ export interface PolicyVersionsTable {
   set_version: string;
 }
 
-export interface Schema {
+export interface Schema extends OutputTables, CredentialWorkTables, AuditQueueTables, FindingTables {
   users: UsersTable;
   user_keys: UserKeysTable;
   user_groups: UserGroupsTable;
