@@ -82,6 +82,7 @@ function editorOn(state: GateState, observer: Observer): void {
       }
       return;
     case 'settle':
+    case 'report':
     case 'redraw':
     case 'expand':
     case 'judge':

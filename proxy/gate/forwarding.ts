@@ -19,6 +19,7 @@ export function forward(state: GateState, token: KeyToken): void {
 export function interrupt(state: GateState, token: KeyToken): void {
   state.mayLeave = true;
   state.mayGoOn = undefined;
+  state.witness = undefined;
   state.out.toDevice(token.bytes, 'user');
   state.line.reset();
   state.command.forget();

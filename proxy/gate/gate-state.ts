@@ -52,6 +52,8 @@ export class GateState {
   prefilled = false;
   /** The line that was let go, while its editor may still take the submit key for a new row of it. */
   mayGoOn: LetGo | undefined;
+  /** The keys that make the shell report its line, while it is known to answer. */
+  witness: Buffer | undefined;
   #nextId = 1;
 
   constructor(start: GateStart) {

@@ -11,7 +11,7 @@ import {
   type VerdictAnswer,
   type VerdictRequest,
 } from './gate-types.ts';
-import { type EditorHabits, TinyEditor } from './tiny-editor.ts';
+import { type EditorHabits, REPORT_KEY, TinyEditor } from './tiny-editor.ts';
 
 type Judge = (request: VerdictRequest) => VerdictAnswer | undefined;
 
@@ -57,6 +57,11 @@ class Bench {
 
   answer(id: number, answer: VerdictAnswer): this {
     this.#do(this.gate.verdict(id, answer, this.now));
+    return this;
+  }
+
+  report(text: string): this {
+    this.#do(this.gate.reported(text, this.now));
     return this;
   }
 
@@ -354,6 +359,58 @@ describe('asking the user', () => {
     const bench = new Bench(ask).type('reboot\r').wait(200).type('\x03').wait(1_000).type('ls').wait(100);
     expect(bench.editor.ran).toEqual([]);
     expect(bench.outcomes).toContain('cancelled');
+  });
+});
+
+describe('a shell that reports its line', () => {
+  const reporting = (
+    judge: Judge,
+    settings: GateSettings,
+    report: (bench: Bench, line: string) => void,
+  ): Bench => {
+    const bench: Bench = new Bench(judge, settings, { report: (line) => report(bench, line) });
+    bench.gate.witnessReady(Buffer.from(REPORT_KEY));
+    return bench;
+  };
+  const truly = (bench: Bench, line: string): void => void bench.report(line);
+
+  test('is believed for the text, and what runs is that', () => {
+    const bench = reporting(release, ENFORCE, truly).type('echo hi\r').wait(300);
+    expect(bench.requests).toMatchObject([
+      { reading: { text: 'echo hi', how: 'integrated', confidence: 1 } },
+    ]);
+    expect(bench.editor.ran).toEqual(['echo hi']);
+  });
+
+  test('does not hide what the keys say', () => {
+    const bench = reporting(blockRm, ENFORCE, (to) => void to.report('ls'))
+      .type('rm x\r')
+      .wait(2_000);
+    expect(bench.requests[0]?.reading).toMatchObject({ text: 'ls', doubts: ['mismatch'] });
+    expect(bench.editor.ran).toEqual([]);
+  });
+
+  test('that keeps silent is read without', () => {
+    const bench = reporting(release, ENFORCE, () => {})
+      .type('echo hi\r')
+      .wait(2_000);
+    expect(bench.requests).toMatchObject([{ reading: { text: 'echo hi', how: 'exact' } }]);
+    expect(bench.editor.ran).toEqual(['echo hi']);
+  });
+
+  test('is asked where nothing is held as well', () => {
+    const bench = reporting(release, OBSERVE, truly).type('echo hi\r').wait(300);
+    expect(bench.requests).toMatchObject([{ reading: { text: 'echo hi', how: 'integrated' } }]);
+  });
+
+  test('is not asked for a second line unless it says again that it reads', () => {
+    const bench = reporting(release, ENFORCE, truly).type('echo a\r').wait(500).type('echo b\r').wait(500);
+    expect(bench.requests.map(({ reading }) => reading.how)).toEqual(['integrated', 'exact']);
+  });
+
+  test('unasked is not heard', () => {
+    const bench = new Bench(release).report('rm x').type('echo hi\r').wait(500);
+    expect(bench.requests).toMatchObject([{ reading: { text: 'echo hi', how: 'exact' } }]);
   });
 });
 

@@ -13,13 +13,14 @@ import { handleKey, passesAtOnce } from './key-handling.ts';
 import { noteLineStart } from './line-start.ts';
 import { Observer } from './observing.ts';
 import { pasteJudged, pasteWaits } from './pasting.ts';
-import type { ErasePhase, Held, Phase, SettlePhase } from './phases.ts';
+import type { ErasePhase, Held, Phase, ReportPhase, SettlePhase } from './phases.ts';
 import { afterExpansion, afterRedraw, type Probed, readOrProbe } from './probing.ts';
 import { promptAwaited } from './releasing.ts';
 import { retype, retyping } from './replaying.ts';
 import { settled } from './settling.ts';
 import { takingBack } from './taking-back.ts';
 import { ASK_BOUND, LOOK_AGAIN, VERDICT_BOUND } from './timing.ts';
+import { askWitness, reportedLine, reportIsLate } from './witnessing.ts';
 
 /** Input that is kept while something is held; beyond it the channel ends rather than grows. */
 const MOST_KEPT = 2_097_152;
@@ -114,6 +115,7 @@ export class Gate {
         break;
       case 'open':
       case 'settle':
+      case 'report':
       case 'redraw':
       case 'expand':
       case 'erase':
@@ -122,6 +124,25 @@ export class Gate {
       case 'ended':
         break;
     }
+    return this.#run();
+  }
+
+  /**
+   * The shell has said, in a way that nobody else could, that its line editor reads and that these keys make it report
+   * its line, changing nothing. Holds for one line; `undefined` takes it back.
+   */
+  witnessReady(keys: Buffer | undefined): void {
+    this.#state.witness = keys;
+  }
+
+  /** The shell's report of its line, in answer to the keys of `witnessReady`. One that nobody asked for is ignored. */
+  reported(text: string, now: number): GateAction[] {
+    this.#state.time.set(now);
+    const { phase } = this.#state;
+    if (phase.kind === 'report') {
+      const reading = reportedLine(this.#state, phase, text);
+      if (reading !== undefined) judge(this.#state, phase.held, reading);
+    } else this.#observer.reported(text);
     return this.#run();
   }
 
@@ -163,6 +184,8 @@ export class Gate {
       }
       case 'settle':
         return this.#settle(phase);
+      case 'report':
+        return this.#reportAwaited(phase);
       case 'redraw':
         return this.#probed(phase.held, afterRedraw(this.#state, phase));
       case 'expand':
@@ -189,7 +212,15 @@ export class Gate {
       return;
     }
     const { now } = this.#state.time;
-    this.#state.phase = { kind: 'settle', held: { token, keyClass, since: now }, from: now };
+    const held: Held = { token, keyClass, since: now };
+    if (!askWitness(this.#state, held)) this.#state.phase = { kind: 'settle', held, from: now };
+  }
+
+  #reportAwaited(phase: ReportPhase): boolean {
+    if (!reportIsLate(this.#state, phase)) return false;
+    this.#state.witness = undefined;
+    this.#state.phase = { kind: 'settle', held: phase.held, from: this.#state.time.now };
+    return true;
   }
 
   #settle(phase: SettlePhase): boolean {
@@ -241,6 +272,7 @@ function wakeFor(phase: Phase, now: number, observedDueAt: number | undefined): 
     case 'ended':
       return undefined;
     case 'settle':
+    case 'report':
     case 'expand':
     case 'redraw':
     case 'erase':

@@ -22,6 +22,8 @@ interface Due {
   readonly editor: boolean;
   readonly reader: SubmitContext['reader'];
   readonly at: number;
+  /** What the shell said that the line is. */
+  report: 'not-asked' | 'asked' | { readonly text: string };
 }
 
 export class Observer {
@@ -46,6 +48,7 @@ export class Observer {
 
   submitted(token: KeyToken): void {
     const { line, out, screen, time } = this.#state;
+    const { witness } = this.#state;
     this.#due.push({
       token,
       keys: line.keys,
@@ -53,14 +56,23 @@ export class Observer {
       editor: screen.modes.editorOn,
       reader: this.#state.reader,
       at: time.now,
+      report: witness === undefined ? 'not-asked' : 'asked',
     });
     if (this.#due.length > MOST_DUE) this.#due.shift();
     line.keys = new KeysModel();
     line.echo = new EchoWitness();
     this.#state.reader = 'program';
     this.#state.mayLeave = true;
+    if (witness !== undefined) out.toDevice(witness, 'gate');
+    this.#state.witness = undefined;
     out.toDevice(token.bytes, 'user');
     time.sentKey();
+  }
+
+  /** The shell's report of the oldest line that it was asked for. */
+  reported(text: string): void {
+    const due = this.#due.find(({ report }) => report === 'asked');
+    if (due !== undefined) due.report = { text };
   }
 
   saw(bytes: Buffer): void {
@@ -137,7 +149,7 @@ export class Observer {
       plain: this.#state.plain,
       doubts: secret ? ['no-echo'] : [],
     });
-    const reading = withWhatKeysKnow(fused, due.keys, secret);
+    const reading = withReport(withWhatKeysKnow(fused, due.keys, secret), due.report);
     if (typed.anchor?.verified === true && reading.confidence >= CERTAIN)
       this.#state.prompts.learn(typed.anchor.prompt);
     if (!secret || !typed.keys.touched) {
@@ -175,5 +187,17 @@ function withWhatKeysKnow(fused: Reading, keys: KeysModel, secret: boolean): Rea
     candidates: nothing ? [typed] : fused.candidates,
     how: 'keys',
     confidence: Math.min(fused.confidence, 0.4),
+  };
+}
+
+function withReport(reading: Reading, report: Due['report']): Reading {
+  if (typeof report === 'string') return reading;
+  const { text } = report;
+  return {
+    ...reading,
+    text,
+    candidates: [...new Set([text, ...reading.candidates])],
+    how: 'integrated',
+    confidence: 1,
   };
 }

@@ -25,6 +25,8 @@ export type Phase =
   | { readonly kind: 'open' }
   /** A submit key waits for the echo of what was typed before it. */
   | SettlePhase
+  /** The shell was asked to report its line. */
+  | ReportPhase
   /** The line editor was asked to redraw its line. */
   | RedrawPhase
   /** The line editor was asked to expand history, to end a search, or to drop a completion's suffix. */
@@ -45,6 +47,12 @@ export interface SettlePhase {
   readonly kind: 'settle';
   readonly held: Held;
   readonly from: number;
+}
+
+export interface ReportPhase {
+  readonly kind: 'report';
+  readonly held: Held;
+  readonly since: number;
 }
 
 export interface RedrawPhase {

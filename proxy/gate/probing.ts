@@ -49,10 +49,8 @@ export function readOrProbe(state: GateState, held: Held, { line, doubts }: Sett
       return expand(state, held, 'history', keys);
     }
   }
-  if (canProbe && suffixMayGo(state)) {
-    state.line.suffixSettled = true;
-    return expand(state, held, 'suffix', END_OF_LINE);
-  }
+  const suffix = canProbe ? suffixKeys(state) : undefined;
+  if (suffix !== undefined) return expand(state, held, 'suffix', suffix);
   const way = canProbe ? redrawWay(state, reading) : undefined;
   if (way !== undefined) return startRedraw(state, held, line, way);
   return { kind: 'reading', reading: doubted(state, reading, doubts) };
@@ -121,7 +119,8 @@ function expand(state: GateState, held: Held, what: ExpandPhase['what'], keys: B
   return PROBING;
 }
 
-function expansionKeys(state: GateState): Buffer | undefined {
+/** The keys that expand history in place, where the editor has such. */
+export function expansionKeys(state: GateState): Buffer | undefined {
   if (state.line.viKeys || !state.screen.modes.editorOn) return undefined;
   switch (state.dialect) {
     case 'readline':
@@ -136,16 +135,18 @@ function expansionKeys(state: GateState): Buffer | undefined {
   }
 }
 
-/** zsh takes back the slash or blank that a completion added when the next key submits. */
-function suffixMayGo(state: GateState): boolean {
+/** zsh takes back the slash or blank that a completion added when the next key submits: these keys make it do so now. */
+export function suffixKeys(state: GateState): Buffer | undefined {
   const keys = state.line.keys.state;
-  return (
+  const mayGo =
     state.dialect === 'zsh' &&
     !state.line.viKeys &&
     !state.line.suffixSettled &&
     keys.kind === 'unknown' &&
-    keys.because === 'completion'
-  );
+    keys.because === 'completion';
+  if (!mayGo) return undefined;
+  state.line.suffixSettled = true;
+  return END_OF_LINE;
 }
 
 /** Which redraw would tell more about this reading, if any. */

@@ -39,6 +39,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     state.contexts.released(complete.text, line.anchor?.prompt ?? '');
   }
   state.mayLeave = true;
+  state.witness = undefined;
   state.prefilled = judged.keyClass === 'submit-and-next';
   state.mayGoOn =
     // Others say so when they stop reading, and a multiplexer in between may leave that out.

@@ -24,6 +24,7 @@ export function takeBack(
   }
   state.mayLeave = true;
   state.mayGoOn = undefined;
+  state.witness = undefined;
   out.toDevice(state.settings.erase === 'interrupt' ? INTERRUPT : KILL_LINE, 'gate');
   state.command.forget();
   line.keys.reset();

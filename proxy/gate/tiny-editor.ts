@@ -1,5 +1,7 @@
 // A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, notes what it
 // ran, and knows one program, `login`, that asks for a password. It stands for the device, a part that is not ours. Only tests use it.
+export const REPORT_KEY = '\x1b[29~';
+
 export interface EditorHabits {
   /** Announces itself by bracketed paste, as readline, zsh and fish do. */
   readonly announces: boolean;
@@ -8,6 +10,8 @@ export interface EditorHabits {
   readonly echo: boolean;
   /** The program that asks for a password ends without a line feed. */
   readonly silentEnd: boolean;
+  /** Told the line at the key `REPORT_KEY`. */
+  readonly report: ((line: string) => void) | undefined;
 }
 
 export class TinyEditor {
@@ -21,7 +25,14 @@ export class TinyEditor {
   #asking = false;
 
   constructor(habits: Partial<EditorHabits> = {}) {
-    this.#habits = { announces: true, interruptible: true, echo: true, silentEnd: false, ...habits };
+    this.#habits = {
+      announces: true,
+      interruptible: true,
+      echo: true,
+      silentEnd: false,
+      report: undefined,
+      ...habits,
+    };
   }
 
   prompt(): string {
@@ -40,7 +51,8 @@ export class TinyEditor {
         if (key !== '\r' && key !== '\n') continue;
         this.#asking = false;
         out += this.#habits.silentEnd ? this.prompt() : `\r\n${this.prompt()}`;
-      } else if (key === '\x1b[200~') this.#pasting = true;
+      } else if (key === REPORT_KEY) this.#habits.report?.(this.#buffer);
+      else if (key === '\x1b[200~') this.#pasting = true;
       else if (key === '\x1b[201~') this.#pasting = false;
       else if (this.#pasting && /[\r\n]/.test(key)) {
         this.#buffer += '\n';
