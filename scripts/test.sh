@@ -22,7 +22,7 @@ done
 for project in unit end-to-end; do
   echo "== tests: $project"
   # Bounded, so that a hanging test fails the run instead of holding it.
-  timeout --kill-after=20 2400 vitest run --project "$project" \
+  timeout --kill-after=20 1500 vitest run --project "$project" \
     --reporter=default --reporter=json --outputFile.json="$reports/$project.json"
   # The exit status counts too: vitest fails a run for errors that are in no test.
   status=$?
