@@ -2,7 +2,10 @@
 import type { Command } from 'commander';
 import { showChange } from '../directory/apply.ts';
 import type { Change } from '../directory/changes.ts';
-import { applyFiles, type ConfigOption, readInput, withVault } from './context.ts';
+import { createEventLog } from '../events/event-log.ts';
+import { announceSettings, SETTINGS_CHANGED } from '../oversight/settings.ts';
+import { actor, applyFiles, type ConfigOption, readInput, withVault } from './context.ts';
+import { tellGateways } from './notices.ts';
 import { jsonLine } from './output.ts';
 
 interface ApplyCommandOptions extends ConfigOption {
@@ -39,9 +42,14 @@ export const registerApply = (program: Command): void => {
         text: readInput(name),
       }));
       const dryRun = options.dryRun === true;
-      const changes = await withVault(options, (place) =>
-        applyFiles(place, files, { dryRun, prune: options.prune === true }),
-      );
+      const changes = await withVault(options, async (place) => {
+        const made = await applyFiles(place, files, { dryRun, prune: options.prune === true });
+        if (!dryRun && made.some(({ kind, action }) => kind === 'setting' && action !== 'unchanged')) {
+          await announceSettings({ store: place.store, events: createEventLog(place.store) }, made, actor());
+          await tellGateways(place, SETTINGS_CHANGED, '');
+        }
+        return made;
+      });
       if (options.json === true) {
         for (const change of changes) process.stdout.write(jsonLine({ ...change, dryRun }));
         return;

@@ -11,6 +11,7 @@ import { registerPolicy } from './policy.ts';
 import { registerRecording } from './recording.ts';
 import { registerServe } from './serve.ts';
 import { registerSession } from './session.ts';
+import { registerSetting } from './setting.ts';
 import { registerVault } from './vault.ts';
 
 const version = (): string => {
@@ -43,6 +44,7 @@ const build = (): Command => {
   registerCommand(program);
   registerPolicy(program);
   registerRecording(program);
+  registerSetting(program);
   registerVault(program);
   registerConfig(program);
   strict(program);

@@ -10,7 +10,7 @@ import type { DocumentChecks, Problem, Section, SourceFile, Wanted, WantedUser }
 import { readDocuments, showProblem } from './document.ts';
 import type { GrantSpec } from './grants.ts';
 import { putGrant, removeGrant } from './grants.ts';
-import { putSetting } from './settings.ts';
+import { putSetting, settingsConflict } from './settings.ts';
 import { shown } from './shown-text.ts';
 import { passwordHashesOf, putUser, removeUser } from './users.ts';
 import type { Vault } from './vault.ts';
@@ -39,6 +39,8 @@ export interface ApplyOptions extends DocumentChecks {
   /** Remove what the files don't name, of those kinds that they list at all. */
   readonly prune: boolean;
   readonly clock?: () => number;
+  /** Run first in the transaction: what it throws is thrown, and nothing is changed. */
+  readonly before?: (trx: Transaction<Schema>) => Promise<void>;
 }
 
 type Names = Readonly<Record<Section, ReadonlySet<string>>>;
@@ -165,6 +167,7 @@ export const apply = async (
   const context: ChangeContext = { actor, now: clock(), vault };
   try {
     return await store.transaction(async (trx) => {
+      await options.before?.(trx);
       const changes: Change[] = [];
       const now = await namesIn(trx);
       const dangling = danglingProblems(wanted, namesAfter(wanted, now, prune));
@@ -181,6 +184,10 @@ export const apply = async (
       for (const { spec } of wanted.grants)
         changes.push(await putGrant(trx, context, await withDevices(trx, spec)));
       if (prune) changes.push(...(await pruneAll(trx, context, wanted, now)));
+      const [setting] = wanted.settings;
+      const conflict = setting === undefined ? undefined : await settingsConflict(trx);
+      if (setting !== undefined && conflict !== undefined)
+        throw new ApplyError([setting.problemAt([], conflict)]);
       if (dryRun) throw new DryRun(changes);
       return changes;
     });

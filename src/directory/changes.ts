@@ -53,7 +53,7 @@ const withFields = (fields: readonly FieldChange[], side: 'before' | 'after'): s
 /** Writes the change's row, unless nothing changed, and makes every gateway reread the directory. */
 export const recordChange = async (
   trx: Transaction<Schema>,
-  context: ChangeContext,
+  context: Pick<ChangeContext, 'actor' | 'now'>,
   change: Change,
 ): Promise<Change> => {
   if (change.action === 'unchanged') return change;

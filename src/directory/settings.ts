@@ -1,6 +1,7 @@
 // The settings that administrators tune: each key's range and default in one table, from which reading, writing and
 // checking all follow. Keys are dotted paths; in YAML they may be nested. What they do is up to src/behaviour.
 import type { Kysely, Transaction } from 'kysely';
+import { z } from 'zod';
 import type { Schema } from '../store/store.ts';
 import type { Change, ChangeContext } from './changes.ts';
 import { differences, recordChange } from './changes.ts';
@@ -13,7 +14,9 @@ type Rule =
       readonly standard: number;
     }
   | { readonly type: 'flag'; readonly standard: boolean }
-  | { readonly type: 'text'; readonly longest: number; readonly standard: string };
+  | { readonly type: 'text'; readonly longest: number; readonly standard: string }
+  /** A zone of the IANA database, such as `Europe/Paris`. */
+  | { readonly type: 'timeZone'; readonly standard: string };
 
 const integer = (minimum: number, maximum: number, standard: number) =>
   ({ type: 'integer', minimum, maximum, standard }) as const;
@@ -29,11 +32,15 @@ export const SETTINGS = {
   'session.historyDays': integer(1, 1_000, 90),
   'session.variationRate': number(0, 100, 10),
   'session.submitHighRiskToAudit': flag,
+  'session.timeZone': { type: 'timeZone', standard: 'UTC' },
   'session.weights.target': integer(0, 3, 3),
   'session.weights.origin': integer(0, 3, 3),
   'session.weights.credential': integer(0, 3, 3),
   'session.weights.time': integer(0, 3, 3),
   'session.weights.duration': integer(0, 3, 3),
+  'session.weights.commands': integer(0, 3, 3),
+  'session.weights.volume': integer(0, 3, 3),
+  'session.weights.privilege': integer(0, 3, 3),
   'view.historyDays': integer(1, 1_000, 90),
   'view.variationRate': number(0, 100, 10),
   'view.weights.origin': integer(0, 3, 0),
@@ -55,6 +62,8 @@ export const SETTINGS = {
   'continuousIdentification.blockedCommands': integer(0, 1_000, 0),
   'continuousIdentification.sessionAttemptsAtProhibitedTimes': integer(0, 1_000, 0),
   'continuousIdentification.viewAttemptsAtProhibitedTimes': integer(0, 1_000, 0),
+  'continuousIdentification.patienceSeconds': integer(30, 3_600, 300),
+  'continuousIdentification.tries': integer(1, 10, 3),
 } as const satisfies Readonly<Record<string, Rule>>;
 
 export type SettingKey = keyof typeof SETTINGS;
@@ -62,7 +71,7 @@ export type SettingValue = number | boolean | string;
 
 type ValueOf<R extends Rule> = R extends { readonly type: 'flag' }
   ? boolean
-  : R extends { readonly type: 'text' }
+  : R extends { readonly type: 'text' | 'timeZone' }
     ? string
     : number;
 
@@ -74,26 +83,88 @@ export const isSettingKey = (key: string): key is SettingKey => Object.hasOwn(SE
 export const isSettingGroup = (prefix: string): boolean =>
   Object.keys(SETTINGS).some((key) => key.startsWith(`${prefix}.`));
 
+const schemaFor = (rule: Rule): z.ZodType<SettingValue> => {
+  switch (rule.type) {
+    case 'flag':
+      return z.boolean('must be true or false');
+    case 'text':
+      return z
+        .string('must be text')
+        .min(1, 'must be text')
+        .max(rule.longest, `must have at most ${rule.longest} characters`)
+        .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'must not hold control characters');
+    case 'timeZone':
+      return z
+        .string('must be a time zone')
+        .max(64, 'must be a time zone')
+        .refine(isTimeZone, 'must be a time zone such as Europe/Paris');
+    case 'integer':
+    case 'number': {
+      const problem = `must be ${rule.type === 'integer' ? 'a whole number' : 'a number'} from ${rule.minimum} to ${rule.maximum}`;
+      const number = z.number(problem).min(rule.minimum, problem).max(rule.maximum, problem);
+      return rule.type === 'integer' ? number.refine(Number.isInteger, problem) : number;
+    }
+  }
+};
+
+const isTimeZone = (zone: string): boolean => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+};
+
+const keys: readonly SettingKey[] = Object.keys(SETTINGS).filter(isSettingKey);
+
+const schemas: ReadonlyMap<SettingKey, z.ZodType<SettingValue>> = new Map(
+  keys.map((key) => [key, schemaFor(SETTINGS[key])]),
+);
+
+/** What one key takes; undefined for a key that there is not. */
+export const settingSchema = (key: string): z.ZodType<SettingValue> | undefined =>
+  isSettingKey(key) ? schemas.get(key) : undefined;
+
+/** Several changes at once, as the API takes them: null puts the default back. */
+export const settingChangesSchema = z.strictObject(
+  Object.fromEntries(
+    [...schemas].map(([key, schema]): [string, z.ZodType] => [key, schema.nullable().optional()]),
+  ),
+);
+
 /** Undefined: the value is right. Otherwise what it should be. */
 export const settingProblem = (key: SettingKey, value: unknown): string | undefined => {
+  const result = schemas.get(key)?.safeParse(value);
+  return result?.success === true ? undefined : (result?.error.issues[0]?.message ?? 'is no setting');
+};
+
+/** What a key takes, in words, such as `1–15` or `true or false`. */
+export const settingRange = (key: SettingKey): string => {
   const rule: Rule = SETTINGS[key];
   switch (rule.type) {
     case 'flag':
-      return typeof value === 'boolean' ? undefined : 'must be true or false';
+      return 'true or false';
     case 'text':
-      if (typeof value !== 'string' || value === '') return 'must be text';
-      if (value.length > rule.longest) return `must have at most ${rule.longest} characters`;
-      return /[\p{C}\p{Zl}\p{Zp}]/u.test(value) ? 'must not hold control characters' : undefined;
+      return 'text';
+    case 'timeZone':
+      return 'a time zone';
     case 'integer':
-    case 'number': {
-      const kind = rule.type === 'integer' ? 'a whole number' : 'a number';
-      const right =
-        typeof value === 'number' &&
-        value >= rule.minimum &&
-        value <= rule.maximum &&
-        (rule.type === 'number' || Number.isInteger(value));
-      return right ? undefined : `must be ${kind} from ${rule.minimum} to ${rule.maximum}`;
-    }
+    case 'number':
+      return `${rule.minimum}–${rule.maximum}`;
+  }
+};
+
+/** Reads a value from a command line: numbers and flags as such. Undefined: it is none of this key's kind. */
+export const readSettingValue = (key: SettingKey, text: string): SettingValue | undefined => {
+  switch (SETTINGS[key].type) {
+    case 'flag':
+      return text === 'true' || text === 'yes' ? true : text === 'false' || text === 'no' ? false : undefined;
+    case 'integer':
+    case 'number':
+      return /^-?\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined;
+    case 'text':
+    case 'timeZone':
+      return text;
   }
 };
 
@@ -111,9 +182,7 @@ export const readSettings = async (db: Reader): Promise<Settings> => {
     const value = stored.get(key);
     return value !== undefined && settingProblem(key, value) === undefined ? value : SETTINGS[key].standard;
   };
-  const entries = Object.keys(SETTINGS)
-    .filter(isSettingKey)
-    .map((key) => [key, pick(key)] as const);
+  const entries = keys.map((key) => [key, pick(key)] as const);
   return assembled(Object.fromEntries(entries));
 };
 
@@ -129,7 +198,7 @@ const assembled = (values: Record<string, unknown>): Settings => {
 /** `undefined` puts the default back. The value must have been checked. */
 export const putSetting = async (
   trx: Transaction<Schema>,
-  context: ChangeContext,
+  context: Pick<ChangeContext, 'actor' | 'now'>,
   key: SettingKey,
   value: SettingValue | undefined,
 ): Promise<Change> => {
@@ -146,4 +215,20 @@ export const putSetting = async (
       .execute();
   }
   return recordChange(trx, context, { ...change, action: 'changed' });
+};
+
+/** What is wrong with the settings together, as they are in this transaction; undefined: nothing. */
+export const settingsConflict = async (trx: Transaction<Schema>): Promise<string | undefined> => {
+  const settings = await readSettings(trx);
+  if (!settings['session.submitHighRiskToAudit']) return undefined;
+  const users = await trx
+    .selectFrom('users')
+    .select('roles_json')
+    .where('disabled_reason', 'is', null)
+    .where('roles_json', 'like', '%"auditor"%')
+    .limit(1)
+    .execute();
+  return users.length > 0
+    ? undefined
+    : 'session.submitHighRiskToAudit needs at least one user with the role auditor';
 };
