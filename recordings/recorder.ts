@@ -5,6 +5,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { TextDecoder } from 'node:util';
 import { EchoMatcher, type EchoVerdict } from './echo.ts';
 import { type ChannelWord, encodeChannelData, encodeEvent, encodeSize } from './format.ts';
+import type { LiveChannel } from './live.ts';
 import type { RecordedChannel, RecordedOutcome } from './session.ts';
 
 export interface RecorderSink {
@@ -51,6 +52,9 @@ interface Channel {
   readonly number: number;
   /** The plain channel's events are those that asciicast players show. */
   readonly plain: boolean;
+  /** What its `start` event says. */
+  readonly description: string;
+  size: { readonly columns: number; readonly rows: number } | undefined;
   readonly echo: EchoMatcher | undefined;
   readonly keys: TextDecoder;
   input: { bytes: number; readonly hash: Hash | undefined };
@@ -91,11 +95,8 @@ export class Recorder {
       this.#emit('r', encodeSize(terminal.columns, terminal.rows));
     }
     const shown = terminal === undefined ? undefined : { ...terminal, type: terminal.type.slice(0, 64) };
-    this.#tell(
-      number,
-      'start',
-      JSON.stringify({ kind, detail: detail.slice(0, 64 * 1024), terminal: shown, plain }),
-    );
+    const told = JSON.stringify({ kind, detail: detail.slice(0, 64 * 1024), terminal: shown, plain });
+    this.#tell(number, 'start', told);
     const keeping = (): Keeping => {
       if (terminal !== undefined || kind === 'shell') return { kind: 'whole' };
       if (kind === 'exec') return { kind: 'bounded', left: this.#options.commandOutputBytes };
@@ -110,6 +111,8 @@ export class Recorder {
     this.#channels.set(number, {
       number,
       plain,
+      description: told,
+      size: terminal === undefined ? undefined : { columns: terminal.columns, rows: terminal.rows },
       echo: terminal !== undefined && this.#options.input === 'echoed' ? new EchoMatcher() : undefined,
       keys: new TextDecoder('utf-8', { ignoreBOM: true }),
       // What is typed at a terminal gets no hash; see hashedInputBytes.
@@ -163,6 +166,7 @@ export class Recorder {
   resize(number: number, columns: number, rows: number): void {
     const channel = this.#channels.get(number);
     if (channel === undefined) return;
+    channel.size = { columns, rows };
     if (channel.plain) this.#emit('r', encodeSize(columns, rows));
     else this.#tell(number, 'r', encodeSize(columns, rows));
   }
@@ -224,6 +228,16 @@ export class Recorder {
     let json = JSON.stringify({ kind: word, ...data });
     if (json.length > maximumMarker) json = JSON.stringify({ kind: word, cut: json.slice(0, maximumMarker) });
     this.#emit('c', encodeChannelData(number, 'mark', json), word);
+  }
+
+  /** The channels that are open now, for whoever begins to watch. */
+  channels(): readonly LiveChannel[] {
+    return [...this.#channels.values()].map(({ number, plain, description, size }) => ({
+      channel: number,
+      plain,
+      description,
+      size,
+    }));
   }
 
   /** Ends every channel and puts the closing event; nothing is recorded afterwards. */

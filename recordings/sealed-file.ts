@@ -7,7 +7,7 @@ import { constants, writeSync, writevSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { constants as zlib, zstdCompress } from 'node:zlib';
+import { constants as zlib, zstdCompress, zstdDecompress } from 'node:zlib';
 import {
   boundLength,
   type ChunkKind,
@@ -29,12 +29,15 @@ import {
 } from './chunk.ts';
 import { RecordingError, reasonOf } from './errors.ts';
 import type { RecordingHeader } from './format.ts';
-import { type Recipient, type Signer, sealBody, wrapSessionKey } from './keys.ts';
+import { openBody, type Recipient, type Signer, sealBody, wrapSessionKey } from './keys.ts';
+import type { RecentLines } from './live.ts';
+import { chunkAt, openForReading, readExactly } from './open.ts';
 import { recordingPath, tailPaths } from './places.ts';
 import { buildPreamble, type EncodedPreamble } from './preamble.ts';
 import type { Reserve } from './reserve.ts';
 
 const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
 
 /** What may wait for the disk before the file gives up. A relay that heeds `pendingBytes` never comes near it. */
 const overrunBytes = 64 * 1024 * 1024;
@@ -245,6 +248,33 @@ export class SealedFile {
     }
   }
 
+  /** Microseconds since the session's start of the last event. */
+  get lastAt(): number {
+    return this.#lastAt;
+  }
+
+  /** The events of the last chunk and all behind it, up to the moment of this call. Rejects when the disk can't be read. */
+  recent(): Promise<readonly RecentLines[]> {
+    const pending = [this.#underway, this.#batch].flatMap((batch) =>
+      batch === undefined || batch.events === 0
+        ? []
+        : [{ lines: textOf(batch).toString('utf8'), first: batch.first }],
+    );
+    const [offset, first] = this.#chunks.at(-1) ?? [];
+    if (offset === undefined || first === undefined) return Promise.resolve(pending);
+    return this.#chunkText(offset).then((lines) => [{ lines, first }, ...pending]);
+  }
+
+  async #chunkText(offset: number): Promise<string> {
+    await using handle = await openForReading(this.path);
+    const chunk = await chunkAt(handle, offset, (await handle.stat()).size);
+    if (chunk === undefined) throw new RecordingError('SP_RECORDING_FORMAT', `${this.path} has changed`);
+    const body = await readExactly(handle, offset + frameLength, chunk.head.bodyLength);
+    if (body === undefined) throw new RecordingError('SP_RECORDING_FORMAT', `${this.path} has changed`);
+    const packed = openBody(this.#sessionKey, this.#preamble.hash, chunk.headBytes, body);
+    return (await decompress(packed)).toString('utf8');
+  }
+
   /** Writes what is pending, seals, closes. Idempotent, never rejects. */
   close(): Promise<void> {
     if (this.#state === 'open') this.#state = 'closing';
@@ -347,8 +377,7 @@ export class SealedFile {
   }
 
   async #writeBatch(batch: Batch): Promise<void> {
-    const plain = Buffer.concat(batch.blocks, batch.bytes);
-    const content = await compress(plain, { params: { [zlib.ZSTD_c_compressionLevel]: 3 } });
+    const content = await compress(textOf(batch), { params: { [zlib.ZSTD_c_compressionLevel]: 3 } });
     const { first, last, events } = batch;
     const offset = this.#position;
     await this.#writeSealed('events', { events, first, last }, content);
@@ -481,6 +510,10 @@ const zeros = Buffer.alloc(largestRoom);
 
 function emptyBatch(): Batch {
   return { blocks: [], used: 0, events: 0, bytes: 0, first: 0, last: 0 };
+}
+
+function textOf(batch: Batch): Buffer {
+  return Buffer.concat(batch.blocks, batch.bytes);
 }
 
 const smallestBlock = 1024;

@@ -4,7 +4,8 @@
 import { RecordingError, reasonOf } from './errors.ts';
 import { headerOf } from './format.ts';
 import type { Recipient, Signer } from './keys.ts';
-import { defaultRecorderOptions, Recorder, type RecorderOptions } from './recorder.ts';
+import { type LiveChannel, LiveWatch, type RecentLines } from './live.ts';
+import { defaultRecorderOptions, Recorder, type RecorderOptions, type RecorderSink } from './recorder.ts';
 import { Reserve } from './reserve.ts';
 import { SealedFile, type SealedFileOptions } from './sealed-file.ts';
 import type { RecordedChannel, RecordedOutcome, RecordedSession } from './session.ts';
@@ -79,6 +80,14 @@ export class FileRecordings {
     return recorder !== undefined;
   }
 
+  /**
+   * Watches a session that runs here; undefined when none does. `send` gets lines of JSON (see LiveEvent), and whoever
+   * takes them says so with `read`: a slow watcher misses output, the session does not wait.
+   */
+  watch(session: string, send: (lines: readonly string[]) => void): LiveWatch | undefined {
+    return this.#running.get(session)?.watch(send);
+  }
+
   /** Gives up the room kept on the disk; for the end of the process. */
   [Symbol.dispose](): void {
     try {
@@ -98,13 +107,15 @@ export class FileRecorder {
   readonly #file: SealedFile;
   readonly #recorder: Recorder;
   readonly #closed: () => void;
+  readonly #watches: Set<LiveWatch>;
   #failure: Failure = { kind: 'none' };
   #onFailure: ((error: Error) => void) | undefined;
   onDrain: (() => void) | undefined;
 
-  private constructor(file: SealedFile, recorder: Recorder, closed: () => void) {
+  private constructor(file: SealedFile, recorder: Recorder, watches: Set<LiveWatch>, closed: () => void) {
     this.#file = file;
     this.#recorder = recorder;
+    this.#watches = watches;
     this.#closed = closed;
   }
 
@@ -123,7 +134,14 @@ export class FileRecorder {
     });
     const passed = Date.now() - session.startedAt;
     const lag = passed >= 0 && passed <= longestLag ? passed : 0;
-    const recorder = new FileRecorder(file, new Recorder(file, options, lag), closed);
+    const watches = new Set<LiveWatch>();
+    const sink: RecorderSink = {
+      append: (line, at, mark) => {
+        file.append(line, at, mark);
+        for (const watch of watches) watch.take(line, at);
+      },
+    };
+    const recorder = new FileRecorder(file, new Recorder(sink, options, lag), watches, closed);
     holder.recorder = recorder;
     return recorder;
   }
@@ -178,9 +196,29 @@ export class FileRecorder {
     this.#recorder.marker(channel, kind, data);
   }
 
+  channels(): readonly LiveChannel[] {
+    return this.#recorder.channels();
+  }
+
+  recent(): Promise<readonly RecentLines[]> {
+    return this.#file.recent();
+  }
+
+  get lastAt(): number {
+    return this.#file.lastAt;
+  }
+
+  /** Its end is whoever watches' to say: dispose of it. */
+  watch(send: (lines: readonly string[]) => void): LiveWatch {
+    const watch = new LiveWatch(this, send, () => this.#watches.delete(watch));
+    this.#watches.add(watch);
+    return watch;
+  }
+
   /** Idempotent; never rejects: an error goes to `onFailure`. */
   close(): Promise<void> {
     this.#recorder.end();
+    for (const watch of [...this.#watches]) watch.end();
     this.#closed();
     return this.#file.close();
   }
