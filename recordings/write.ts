@@ -82,10 +82,14 @@ export class FileRecordings {
 
   /**
    * Watches a session that runs here; undefined when none does. `send` gets lines of JSON (see LiveEvent), and whoever
-   * takes them says so with `read`: a slow watcher misses output, the session does not wait.
+   * takes them says so with `read`: a slow watcher misses output, the session does not wait. `over`: nothing more comes.
    */
-  watch(session: string, send: (lines: readonly string[]) => void): LiveWatch | undefined {
-    return this.#running.get(session)?.watch(send);
+  watch(
+    session: string,
+    send: (lines: readonly string[]) => void,
+    over: () => void = () => {},
+  ): LiveWatch | undefined {
+    return this.#running.get(session)?.watch(send, over);
   }
 
   /** Gives up the room kept on the disk; for the end of the process. */
@@ -209,8 +213,11 @@ export class FileRecorder {
   }
 
   /** Its end is whoever watches' to say: dispose of it. */
-  watch(send: (lines: readonly string[]) => void): LiveWatch {
-    const watch = new LiveWatch(this, send, () => this.#watches.delete(watch));
+  watch(send: (lines: readonly string[]) => void, over: () => void): LiveWatch {
+    const watch = new LiveWatch(this, send, () => {
+      this.#watches.delete(watch);
+      over();
+    });
     this.#watches.add(watch);
     return watch;
   }

@@ -10,6 +10,7 @@ import { type ConfigOption, withStore } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { instant, printList, printOne, type Row } from './output.ts';
 import { orderSession } from './session-orders.ts';
+import { watchInTerminal } from './session-watch.ts';
 import { readSince, wholeNumber } from './since.ts';
 
 interface SessionListOptions extends ConfigOption {
@@ -81,7 +82,7 @@ const CONFIG = [
 ] as const;
 
 export const registerSession = (program: Command): void => {
-  const session = program.command('session').description('sessions: list, show, end, hold, release');
+  const session = program.command('session').description('sessions: list, show, watch, end, hold, release');
   session
     .command('list')
     .description('sessions, newest first')
@@ -118,6 +119,18 @@ export const registerSession = (program: Command): void => {
     .action((id: string, options: ConfigOption & { readonly json?: boolean }) =>
       withStore(options, async ({ store }) => {
         printOne(process.stdout, sessionRow(await mustFind(store, id)), options.json === true);
+      }),
+    );
+  session
+    .command('watch <id>')
+    .description('look on at a live session; Ctrl-C stops')
+    .option('--channel <number>', 'another channel than its terminal', wholeNumber(0, 1_000_000))
+    .option('--json', 'every event of every channel, one JSON object a line')
+    .option(...CONFIG)
+    .action((id: string, options: ConfigOption & { readonly channel?: number; readonly json?: boolean }) =>
+      withStore(options, async ({ config, store }) => {
+        const { id: session } = await mustFind(store, id);
+        await watchInTerminal(config, session, options);
       }),
     );
   registerApprovals(session);

@@ -213,6 +213,12 @@ export const compose = async (config: Config, context: CompositionContext): Prom
         log.error('config.rejected', { error });
       }
     },
+    watch: (session, by, send, over) => {
+      const watched = recordings.watch(session, send, over);
+      // The recording tells who looked on.
+      if (watched !== undefined) recordings.mark(session, 0, 'watched', { by });
+      return watched;
+    },
     hear: (topic, payload) => notices.hear(topic, payload),
     close: () => {
       policies[Symbol.dispose]();

@@ -137,6 +137,50 @@ export const reloadGateway = async (place: GatewayPlace): Promise<readonly strin
   return answer.needRestart;
 };
 
+/**
+ * Watches a live session: lines of JSON, each a LiveEvent (recordings/live.ts), until it is over or `until` is aborted.
+ * `by` is noted. Throws ControlError: SP_CONTROL_REFUSED when the session is not live here.
+ */
+export async function* watchSession(
+  place: GatewayPlace,
+  session: string,
+  by: string,
+  until: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  const path = controlSocketPath(place.data);
+  const socket = connect({ path, signal: until });
+  socket.write(`${JSON.stringify({ do: 'watch', session, by } satisfies ControlRequest)}\n`);
+  let state: 'asked' | 'watching' = 'asked';
+  try {
+    let pending = '';
+    for await (const piece of socket.setEncoding('utf8')) {
+      const lines = `${pending}${piece}`.split('\n');
+      pending = lines.pop() ?? '';
+      for (const line of lines) {
+        if (state === 'watching') yield line;
+        else {
+          const answer = readControlAnswer(JSON.parse(line));
+          if (answer.kind !== 'watching') throw unexpected(answer);
+          state = 'watching';
+        }
+      }
+    }
+  } catch (error) {
+    if (until.aborted) return;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error;
+    throw new ControlError(
+      'SP_NOT_RUNNING',
+      `no gateway runs on ${place.data} (nothing answers at ${path})`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** Like SIGTERM: no new connections, and the gateway ends when its sessions have. */
 export const drainGateway = async (place: GatewayPlace): Promise<void> => {
   const answer = await ask(place, { do: 'drain' });

@@ -5,6 +5,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type ControlAnswer, type ControlRequest, readControlRequest } from './messages.ts';
+import type { Watching } from './watch.ts';
 
 const LONGEST_REQUEST = 16 * 1024;
 const MOST_CLIENTS = 32;
@@ -41,6 +42,9 @@ const answers = (path: string): Promise<boolean> =>
     probe.setTimeout(2000, () => settle(true));
   });
 
+/** An answer, or a watch whose lines follow one. */
+export type Serve = (request: ControlRequest) => Promise<ControlAnswer | Watching>;
+
 export interface ControlServer extends AsyncDisposable {
   readonly path: string;
 }
@@ -49,10 +53,7 @@ export interface ControlServer extends AsyncDisposable {
  * Opens the control socket in `data`. Throws SP_CONTROL_BUSY when another gateway serves the same folder; a socket that
  * nobody serves is what a crash left, and is replaced.
  */
-export const openControlServer = async (
-  data: string,
-  serve: (request: ControlRequest) => Promise<ControlAnswer>,
-): Promise<ControlServer> => {
+export const openControlServer = async (data: string, serve: Serve): Promise<ControlServer> => {
   const path = controlSocketPath(data);
   if (Buffer.byteLength(path) > LONGEST_PATH)
     throw new ControlError(
@@ -95,7 +96,7 @@ export const openControlServer = async (
   };
 };
 
-const attend = (socket: Socket, serve: (request: ControlRequest) => Promise<ControlAnswer>): void => {
+const attend = (socket: Socket, serve: Serve): void => {
   let pending = '';
   let busy = false;
   const answer = (text: ControlAnswer): void => {
@@ -107,7 +108,9 @@ const attend = (socket: Socket, serve: (request: ControlRequest) => Promise<Cont
     for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
       const line = pending.slice(0, end);
       pending = pending.slice(end + 1);
-      answer(await answerTo(line, serve));
+      const given = await answerTo(line, serve);
+      if ('kind' in given) answer(given);
+      else await show(socket, given);
     }
     busy = false;
   };
@@ -125,10 +128,27 @@ const attend = (socket: Socket, serve: (request: ControlRequest) => Promise<Cont
   });
 };
 
-const answerTo = async (
-  line: string,
-  serve: (request: ControlRequest) => Promise<ControlAnswer>,
-): Promise<ControlAnswer> => {
+/** Writes what is watched until it is over or the client goes; nothing else is answered on this connection. */
+const show = async (socket: Socket, watching: Watching): Promise<void> => {
+  socket.setTimeout(0);
+  const gone = (): void => watching[Symbol.dispose]();
+  socket.once('close', gone);
+  if (!socket.destroyed) {
+    socket.write(`${JSON.stringify({ kind: 'watching' })}\n`);
+    for await (const line of watching) {
+      if (socket.destroyed) break;
+      if (socket.write(`${line}\n`)) continue;
+      await new Promise<void>((resolve) => {
+        socket.once('drain', resolve);
+        socket.once('close', () => resolve());
+      });
+    }
+  }
+  gone();
+  socket.destroySoon();
+};
+
+const answerTo = async (line: string, serve: Serve): Promise<ControlAnswer | Watching> => {
   try {
     const request = readControlRequest(JSON.parse(line));
     if (request !== undefined) return await serve(request);

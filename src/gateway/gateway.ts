@@ -83,6 +83,7 @@ export const runGateway = async (run: GatewayRun): Promise<void> => {
     recover: () => state.recover(),
     closeLost: (sessions, pid) => state.closeLost(sessions, pid),
     forward: (session, order) => state.forward(session, order),
+    noteWatch: (session, by) => state.noteWatch(session, by),
     notices,
   });
   const running = supervisor;

@@ -33,6 +33,8 @@ const liveSession = z.object({
   sourceAddress: z.string(),
   via: z.string(),
   startedAt: z.number(),
+  /** An administrator keeps what the user types from the device. */
+  held: z.boolean().optional(),
 });
 
 /** A session that is going on, as the supervisor and the command line see it. Times in milliseconds since the epoch. */
@@ -61,6 +63,11 @@ export type ToWorker =
   | { readonly kind: 'configure'; readonly config: string }
   /** A store's message for every process of this gateway. */
   | { readonly kind: 'notice'; readonly topic: string; readonly payload: string }
+  /** Somebody begins to watch a session; see watch.ts. */
+  | { readonly kind: 'watch'; readonly watch: number; readonly session: string; readonly by: string }
+  /** The watcher has taken so many characters. */
+  | { readonly kind: 'watch-read'; readonly watch: number; readonly characters: number }
+  | { readonly kind: 'watch-end'; readonly watch: number }
   | { readonly kind: 'ping'; readonly number: number }
   | { readonly kind: 'stop' };
 
@@ -80,6 +87,9 @@ const toWorker = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('end-all'), reason: z.string(), tell: z.string() }),
   z.object({ kind: z.literal('configure'), config: z.string() }),
   z.object({ kind: z.literal('notice'), topic: z.string(), payload: z.string() }),
+  z.object({ kind: z.literal('watch'), watch: z.number(), session: z.string(), by: z.string() }),
+  z.object({ kind: z.literal('watch-read'), watch: z.number(), characters: z.number() }),
+  z.object({ kind: z.literal('watch-end'), watch: z.number() }),
   z.object({ kind: z.literal('ping'), number: z.number() }),
   z.object({ kind: z.literal('stop') }),
 ]);
@@ -96,6 +106,8 @@ const toSupervisor = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('session-ended'), id: z.string() }),
   z.object({ kind: z.literal('notice'), topic: z.string(), payload: z.string() }),
   z.object({ kind: z.literal('pong'), number: z.number() }),
+  /** Lines of a watch, each an event as JSON; `over`: the last ones. */
+  z.object({ kind: z.literal('watched'), watch: z.number(), lines: z.array(z.string()), over: z.boolean() }),
   /** Much is passing through the worker, or no longer. */
   z.object({ kind: z.literal('transferring'), on: z.boolean() }),
 ]);
@@ -116,6 +128,12 @@ const controlRequest = z.discriminatedUnion('do', [
     tell: z.string().max(1024),
   }),
   z.strictObject({ do: z.literal('notice'), topic: z.string().max(256), payload: z.string().max(8000) }),
+  /** Answered by `watching`, then the events of the session, one a line, until it is over or the asker goes. */
+  z.strictObject({
+    do: z.literal('watch'),
+    session: z.string().min(1).max(128),
+    by: z.string().min(1).max(256),
+  }),
   z.strictObject({ do: z.literal('reload') }),
   z.strictObject({ do: z.literal('drain') }),
 ]);
@@ -151,6 +169,7 @@ const controlAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('delivered'), sessions: z.number() }),
   z.object({ kind: z.literal('reloaded'), needRestart: z.array(z.string()) }),
   z.object({ kind: z.literal('draining') }),
+  z.object({ kind: z.literal('watching') }),
   z.object({ kind: z.literal('refused'), code: z.string(), text: z.string() }),
 ]);
 

@@ -11,6 +11,7 @@ import type { Log } from './log.ts';
 import type { LiveSession, Order } from './messages.ts';
 import { readForwardedOrder } from './messages.ts';
 import type { Notices } from './notices.ts';
+import { noteRecordingAccess } from './recording-access.ts';
 import { recordingsFolder, recordingsFrom, recoverFrom } from './recordings.ts';
 
 export interface GatewayState extends AsyncDisposable {
@@ -19,6 +20,8 @@ export interface GatewayState extends AsyncDisposable {
   /** Closes the sessions of a worker that is gone. */
   closeLost(sessions: readonly LiveSession[], workerPid: number): Promise<void>;
   forward(session: string, order: Order): Promise<void>;
+  /** Durable before it resolves: who watched whose session. */
+  noteWatch(session: LiveSession, by: string): Promise<void>;
   onForwarded(take: (session: string, order: Order) => void): void;
 }
 
@@ -78,6 +81,7 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
       // SQLite belongs to one gateway: there is nobody else to tell.
       if (store.kind === 'postgres') await store.notify(SESSION_ORDERS, JSON.stringify({ session, order }));
     },
+    noteWatch: (session, by) => noteRecordingAccess(store, 'watched', session.id, by, { user: session.user }),
     onForwarded: (take) => {
       store.listen(SESSION_ORDERS, (message) => {
         if (message.kind === 'gap') return;

@@ -11,6 +11,7 @@ import type { ControlAnswer, ControlRequest, Health, LiveSession, Order, ToSuper
 import type { Notices } from './notices.ts';
 import { changedKeys, type ReloadOutcome } from './reload.ts';
 import { createTally } from './tally.ts';
+import { Watches, type Watching } from './watch.ts';
 import { type StartWorker, WorkerPool } from './worker-pool.ts';
 
 export interface SupervisorOptions {
@@ -25,6 +26,8 @@ export interface SupervisorOptions {
   readonly recover: () => Promise<void>;
   /** Sessions that a worker took with it when it died: closes them in the store. */
   readonly closeLost: (sessions: readonly LiveSession[], workerPid: number) => Promise<void>;
+  /** Notes durably that somebody watches a session; what can't be noted isn't shown. */
+  readonly noteWatch: (session: LiveSession, by: string) => Promise<void>;
   /** This process's part of the store's messages, when it needs one. */
   readonly notices: Notices;
   /** Tells other gateways of an order for a session that is not here. */
@@ -47,6 +50,7 @@ export class Supervisor {
   readonly #listener: Listener;
   readonly #pool: WorkerPool;
   readonly #sessions = new Map<string, LiveSession & { readonly worker: number }>();
+  readonly #watches: Watches;
   readonly #tally: ReturnType<typeof createTally>;
   #config: Config;
   #phase: Phase = 'starting';
@@ -83,6 +87,7 @@ export class Supervisor {
       onMessage: (worker, message) => this.#onMessage(worker, message),
       onLost: (worker, pid, tickets, expected) => this.#onLost(worker, pid, tickets, expected),
     });
+    this.#watches = new Watches((worker, message) => this.#pool.tell(worker, message));
   }
 
   /** Addresses that are listened on, ports as the system chose them. */
@@ -233,6 +238,9 @@ export class Supervisor {
       case 'notice':
         this.#notice(message.topic, message.payload);
         return;
+      case 'watched':
+        this.#watches.hear(message.watch, message.lines, message.over);
+        return;
       case 'failed':
       case 'pong':
       case 'transferring':
@@ -250,6 +258,7 @@ export class Supervisor {
   #onLost(worker: number, pid: number, tickets: ReadonlySet<number>, expected: boolean): void {
     for (const ticket of tickets) this.#ended(ticket);
     if (worker < 0) return;
+    this.#watches.lost(worker);
     const lost = [...this.#sessions.values()].filter((session) => session.worker === worker);
     for (const session of lost) this.#sessions.delete(session.id);
     if (expected && lost.length === 0) return;
@@ -277,7 +286,21 @@ export class Supervisor {
     const session = this.#sessions.get(id);
     if (session === undefined) return false;
     this.#log.info('session.ordered', { session: id, order: order.kind, user: session.user });
+    if (order.kind !== 'end') this.#sessions.set(id, { ...session, held: order.kind === 'hold' });
     return this.#pool.tell(session.worker, { kind: 'order', session: id, order });
+  }
+
+  /**
+   * Shows a live session of this gateway to `by`, whose right to see it the caller has checked: lines of JSON, each a
+   * LiveEvent (recordings/live.ts). Undefined when there is no such session here, or too many watch. Rejects when it
+   * can't be noted.
+   */
+  async watch(id: string, by: string): Promise<Watching | undefined> {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return undefined;
+    await this.#options.noteWatch(session, by);
+    this.#log.info('session.watched', { session: id, user: session.user, by });
+    return this.#watches.open(session.worker, id, by);
   }
 
   get health(): Health {
@@ -295,7 +318,7 @@ export class Supervisor {
     };
   }
 
-  async #serve(request: ControlRequest): Promise<ControlAnswer> {
+  async #serve(request: ControlRequest): Promise<ControlAnswer | Watching> {
     switch (request.do) {
       case 'health':
         return { kind: 'health', health: this.health };
@@ -320,6 +343,14 @@ export class Supervisor {
       case 'notice':
         this.#notice(request.topic, request.payload);
         return { kind: 'delivered', sessions: 0 };
+      case 'watch':
+        return (
+          (await this.watch(request.session, request.by)) ?? {
+            kind: 'refused',
+            code: 'not-live',
+            text: 'the session is not live in the gateway that runs here, or too many watch',
+          }
+        );
       case 'reload': {
         const outcome = this.reload();
         return outcome.kind === 'reloaded'

@@ -238,6 +238,7 @@ export class WorkerPool {
           case 'session-started':
           case 'session-ended':
           case 'notice':
+          case 'watched':
             break;
           default:
             message satisfies never;

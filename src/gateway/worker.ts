@@ -29,8 +29,21 @@ export interface ServedConnection {
   end(reason: string, tell: string): void;
 }
 
+/** A session that is being watched; disposing ends the watch. */
+export interface Watched extends Disposable {
+  /** The watcher has taken so many characters. */
+  read(characters: number): void;
+}
+
 export interface Composition {
   serve(socket: Socket, peer: Peer, orders: Orders, hooks: ConnectionHooks): ServedConnection;
+  /** Shows a live session to `by`; undefined when it isn't here or isn't recorded. See recordings/live.ts. */
+  watch(
+    session: string,
+    by: string,
+    send: (lines: readonly string[]) => void,
+    over: () => void,
+  ): Watched | undefined;
   /** The configuration was read again. */
   reconfigure(config: string): void;
   /** Somebody else's message for the store's listeners. */
@@ -86,6 +99,7 @@ export class Worker {
   readonly #send: (message: ToSupervisor) => void;
   readonly #orders = new LocalOrders();
   readonly #live = new Map<number, Live>();
+  readonly #watches = new Map<number, Watched>();
   #phase: 'serving' | 'draining' | 'stopped' = 'serving';
 
   constructor(composition: Composition, log: Log, send: (message: ToSupervisor) => void) {
@@ -128,6 +142,15 @@ export class Worker {
       case 'notice':
         this.#composition.hear(message.topic, message.payload);
         return;
+      case 'watch':
+        this.#watch(message.watch, message.session, message.by);
+        return;
+      case 'watch-read':
+        this.#watches.get(message.watch)?.read(message.characters);
+        return;
+      case 'watch-end':
+        this.#watches.get(message.watch)?.[Symbol.dispose]();
+        return;
       case 'ping':
         this.#send({ kind: 'pong', number: message.number });
         return;
@@ -150,6 +173,22 @@ export class Worker {
     await within(patience, Promise.all([...this.#live.values()].map((live) => live.served.ended)));
     for (const live of this.#live.values()) live.socket.destroy();
     await within(patience, this.#composition.close());
+  }
+
+  #watch(watch: number, session: string, by: string): void {
+    const send = (lines: readonly string[], over: boolean): void =>
+      this.#send({ kind: 'watched', watch, lines: [...lines], over });
+    const watched = this.#composition.watch(
+      session,
+      by,
+      (lines) => send(lines, false),
+      () => {
+        this.#watches.delete(watch);
+        send([], true);
+      },
+    );
+    if (watched === undefined) send([], true);
+    else this.#watches.set(watch, watched);
   }
 
   #serve(message: Extract<ToWorker, { kind: 'connection' }>, socket: Socket): void {
