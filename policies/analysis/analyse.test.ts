@@ -131,6 +131,97 @@ describe('analysis sees through', () => {
   }
 });
 
+describe('analysis sees through what ordinary programs and shells start besides', () => {
+  const target = 'rm /srv/x';
+  const cases: readonly string[] = [
+    // Values that are expanded once more.
+    `x='$(rm /srv/x)'; echo "\${x@P}"`,
+    `x='a[$(rm /srv/x)]'; echo $((x))`,
+    `x='$(rm '; y="\${x}/srv/x)"; echo "\${y@P}"`,
+    `test -v 'a[$(rm /srv/x)]'`,
+    `[[ -v 'a[$(rm /srv/x)]' ]]`,
+    `printf -v 'a[$(rm /srv/x)]' x`,
+    `let 'a[\`rm /srv/x\`]=1'`,
+    `declare -n r='a[$(rm /srv/x)]'`,
+    `printf -v PROMPT_COMMAND 'r%s /srv/x' m`,
+    // Variables whose value runs, however they are set.
+    `BASH_ENV='$(rm /srv/x)' bash -c true`,
+    `env 'BASH_FUNC_ls%%=() { rm /srv/x; }' bash -c ls`,
+    `env SHELLOPTS=xtrace PS4='$(rm /srv/x)' bash -c :`,
+    `sudo PAGER='rm /srv/x' man ls`,
+    // Words that are several, and the name of a script's own.
+    `sh -c '"$@"' x rm /srv/x`,
+    `a=(rm /srv/x); "\${a[@]}"`,
+    `bash -c '$0 $1' rm /srv/x`,
+    // zsh's and fish's own ways.
+    '=rm /srv/x',
+    '- rm /srv/x',
+    'repeat 2 rm /srv/x',
+    'for i (1 2) rm /srv/x',
+    `print *(e:'rm /srv/x':)`,
+    'hash -p /bin/rm ll; ll /srv/x',
+    'hash ll=/bin/rm; ll /srv/x',
+    `abbr -a ll 'rm /srv/x'`,
+    `mapfile -C 'rm /srv/x' -c 1 < f`,
+    // Programs that run what stands in their arguments.
+    `git clone 'ext::rm% /srv/x'`,
+    `git config alias.ll '!rm /srv/x'`,
+    `git rebase -x 'rm /srv/x' HEAD`,
+    'git bisect run rm /srv/x',
+    `git submodule foreach 'rm /srv/x'`,
+    `git filter-branch --tree-filter 'rm /srv/x'`,
+    `git grep -O'rm /srv/x' word`,
+    `git fetch --upload-pack='rm /srv/x' .`,
+    `sed -n '1s|.*|rm /srv/x|e' f`,
+    `ed <<< '!rm /srv/x'`,
+    `dc -e '!rm /srv/x'`,
+    `sqlite3 db '.shell rm /srv/x'`,
+    `make --eval='x:;rm /srv/x' x`,
+    `make -f - x <<< $'x:\n\trm /srv/x'`,
+    `emacs --batch --eval '(shell-command "rm /srv/x")'`,
+    `expect -c 'spawn rm /srv/x'`,
+    `expect -c 'spawn sh; send "rm /srv/x\n"'`,
+    `perl -e 'exec qw(rm /srv/x)'`,
+    '/lib64/ld-linux-x86-64.so.2 /bin/rm /srv/x',
+    `tmux send-keys -t 0 'rm /srv/x' Enter`,
+    'tmux send rm Space /srv/x C-m',
+    `tmux neww 'rm /srv/x'`,
+    `tmux if-shell true "run 'rm /srv/x'"`,
+    `tmux set-buffer $'rm /srv/x\n' \\; paste-buffer`,
+    `screen -X stuff $'rm /srv/x\n'`,
+  ];
+  it.each(cases)('%s', (line) => {
+    const found = analyse(line).commands.map((c) => [c.name, ...c.argv.slice(1)].join(' '));
+    expect(
+      found.some((text) => text === target || text.startsWith(`${target} `)),
+      JSON.stringify(found),
+    ).toBe(true);
+  });
+
+  it.each([
+    ['exec < f', 'script'],
+    ['coproc sh', 'stdin'],
+    ['BASH_ENV=f bash -c true', 'script'],
+    ['env LD_PRELOAD=./x.so ls', 'script'],
+    ['bash --init-file f', 'script'],
+    ['enable -f ./x.so x', 'script'],
+  ])('and says of %s that its commands are not known (%s)', (line, why) => {
+    expect(reasons(line)).toContain(`${why} line`);
+  });
+
+  it('without taking ordinary arguments for commands', () => {
+    for (const line of [
+      'git push -u origin main',
+      'git clean -x -d',
+      'tmux attach -t 0',
+      'tar -x -f a.tar',
+      'sed s/a/b/ f',
+    ]) {
+      expect(runs(line)).toEqual([line]);
+    }
+  });
+});
+
 describe('what cannot be known is marked opaque', () => {
   it.each([
     ['$x -rf /', 'variable command'],

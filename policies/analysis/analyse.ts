@@ -17,7 +17,8 @@ import { Walker } from './walk.ts';
 export function analyse(typed: string, options: AnalyseOptions = {}): Analysis {
   const grammar = options.grammar ?? 'posix-shell';
   const state = options.state ?? emptyShellState;
-  if (typed.length > analysisLimits.line) return opaqueWhole(typed, grammar, options, 'length');
+  if (typed.length > analysisLimits.line || tooManyDocuments(typed))
+    return opaqueWhole(typed, grammar, options, 'length');
   try {
     return analyseBounded(typed, grammar, options);
   } catch (error) {
@@ -26,6 +27,12 @@ export function analyse(typed: string, options: AnalyseOptions = {}): Analysis {
     return { ...opaqueWhole(typed, grammar, options, reason), stateAfter: { ...state, tainted: true } };
   }
 }
+
+const tooManyDocuments = (text: string): boolean => {
+  let count = 0;
+  for (let at = text.indexOf('<<'); at !== -1; at = text.indexOf('<<', at + 2)) count += 1;
+  return count > analysisLimits.hereDocuments;
+};
 
 function opaqueWhole(
   typed: string,

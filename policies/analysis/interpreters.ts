@@ -18,6 +18,8 @@ interface InterpreterRow {
   readonly fileOptions?: readonly string[];
   /** Options that take a value which is not program text. */
   readonly valued?: string;
+  /** Every operand may be program text. */
+  readonly texts?: boolean;
 }
 
 const rows: readonly { readonly names: RegExp; readonly row: InterpreterRow }[] = [
@@ -69,6 +71,7 @@ const rows: readonly { readonly names: RegExp; readonly row: InterpreterRow }[] 
     names: /^gdb$/,
     row: { language: 'gdb', options: ['-ex', '--ex', '-eval-command', '--eval-command', '-iex'] },
   },
+  { names: /^dc$/, row: { language: 'gdb', options: ['-e', '--expression'] } },
   { names: /^(expect|tclsh|wish)[0-9.]*$/, row: { language: 'tcl', options: ['-c'] } },
   { names: /^(r|rscript)$/i, row: { language: 'r', options: ['-e'] } },
   {
@@ -78,7 +81,7 @@ const rows: readonly { readonly names: RegExp; readonly row: InterpreterRow }[] 
   },
   { names: /^psql$/, row: { language: 'sql', options: ['-c', '--command'] } },
   { names: /^(mysql|mariadb)$/, row: { language: 'sql', options: ['-e', '--execute'] } },
-  { names: /^sqlite3?$/, row: { language: 'sql', options: ['-cmd'] } },
+  { names: /^sqlite3?$/, row: { language: 'sql', options: ['-cmd', '--cmd'], texts: true } },
   { names: /^(mongo|mongosh)$/, row: { language: 'javascript', options: ['--eval'] } },
 ];
 
@@ -177,7 +180,7 @@ export function interpretedTexts(name: string, argv: readonly string[]): readonl
       i++;
       continue;
     }
-    if (!operandTaken) {
+    if (!operandTaken || row.texts === true) {
       operandTaken = true;
       out.push({ language: row.language, index: i, text: a });
     }
@@ -203,8 +206,20 @@ export function startedCommands(language: string, text: string): readonly Starte
       return sedCommands(text);
     case 'gdb':
       return lineCommands(text, /^\s*(?:!|shell\s+|pipe\s+)(.+)$/);
+    case 'elisp':
+      return [...lispCommands(text), ...literalCommands(language, text)];
+    case 'tcl':
+      return [...tclCommands(text), ...literalCommands(language, text)];
+    case 'perl':
+      return [...perlLists(text), ...literalCommands(language, text)];
     case 'sql':
       return sqlCommands(text);
+    case 'program':
+      // A makefile's recipes.
+      return [
+        ...lineCommands(text, /^(?:\t|[^\s:=]+:[^=;]*;)[@+-]*(.+)$/),
+        ...literalCommands(language, text),
+      ];
     default:
       return literalCommands(language, text);
   }
@@ -231,10 +246,57 @@ function vimCommands(text: string): readonly StartedCommand[] {
   return [...out, ...literalCommands('vim', text)];
 }
 
+/** `(shell-command "…")`, `(call-process "prog" …)`. */
+function lispCommands(text: string): readonly StartedCommand[] {
+  const found = text.matchAll(
+    /\((?:async-)?(?:shell-command(?:-to-string)?|call-process(?:-shell-command)?|start-process(?:-shell-command)?|process-lines|compile|system)\b([^()]*)/g,
+  );
+  return [...found].slice(0, 16).map(([, rest = '']) => ({
+    line: [...rest.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+      .map(([, literal = '']) => unescapeLiteral(literal))
+      .join(' '),
+    argv: undefined,
+  }));
+}
+
+/** expect's `spawn PROGRAM…` and `send "…"`, Tcl's `exec`. */
+function tclCommands(text: string): readonly StartedCommand[] {
+  return [
+    ...text.matchAll(
+      /\b(?:spawn|exec|send(?:_user)?)\s+(?:--?\w*\s+)*(?:"((?:[^"\\]|\\.)*)"|\{([^}]*)\}|([^;\n"]+))/g,
+    ),
+  ]
+    .slice(0, 16)
+    .map(([, literal, braces, bare]) => ({
+      line: (literal === undefined ? (braces ?? bare ?? '') : unescapeLiteral(literal)).replaceAll(
+        '\\r',
+        '\n',
+      ),
+      argv: undefined,
+    }));
+}
+
+/** perl's `exec qw(prog arg)`. */
+function perlLists(text: string): readonly StartedCommand[] {
+  const lists = text.matchAll(
+    /\b(?:system|exec)\s*\(?\s*qw\s*(?:\(([^)]*)\)|\{([^}]*)\}|\[([^\]]*)\]|<([^>]*)>|([/|!])(.*?)\5)/g,
+  );
+  return [...lists].slice(0, 16).map(([, a, b, c, d, , e]) => ({
+    line: undefined,
+    argv: (a ?? b ?? c ?? d ?? e ?? '').trim().split(/\s+/),
+  }));
+}
+
 function sedCommands(text: string): readonly StartedCommand[] {
-  // GNU sed: `e COMMAND` at the start of a command, after an optional address.
+  // GNU sed: `e COMMAND` at the start of a command, after an optional address; `s/…/COMMAND/e` runs what it made.
   const m = /^(?:\d+|\$|\/[^/]*\/)?\s*e\s+(.+)$/s.exec(text);
-  return m?.[1] === undefined ? [] : [{ line: m[1], argv: undefined }];
+  const replaced = [
+    ...text.matchAll(/s([/|,#:!@])(?:\\.|(?!\1).)*\1((?:\\.|(?!\1).)*)\1[a-zA-Z0-9]*e/g),
+  ].slice(0, 8);
+  return [
+    ...(m?.[1] === undefined ? [] : [{ line: m[1], argv: undefined }]),
+    ...replaced.map(([, , line = '']) => ({ line, argv: undefined })),
+  ];
 }
 
 /** psql's and mysql's escapes to a shell, and server-side programs. */

@@ -148,12 +148,14 @@ export const emptyShellState: ShellState = {
 /** Bounds that hold for every analysis, whatever the input. */
 export const analysisLimits = {
   /** Characters of one line; longer ones are opaque. */
-  line: 16 * 1024,
+  line: 64 * 1024,
   /** Nesting of substitutions, `sh -c`, eval, functions, aliases. */
   depth: 10,
   commands: 256,
   /** Characters parsed in all, decoded text included. */
-  parsed: 128 * 1024,
+  parsed: 256 * 1024,
+  /** Here-documents of one text: the grammar's work grows with their square. */
+  hereDocuments: 128,
   /** Grammar nodes and words visited in all. */
   steps: 12_000,
   opacities: 64,

@@ -14,7 +14,7 @@ import {
   type Statement,
   type SyntaxNode,
 } from 'unbash';
-import { commandOptionLines, commandVariables } from './indirect.ts';
+import { commandOptionLines, commandVariables, multiplexedLines, readsBangs } from './indirect.ts';
 import {
   interpretedLanguage,
   interpretedTexts,
@@ -179,13 +179,17 @@ export class Walker {
   /** Errors of the grammar: either the line goes on, or the shell's reading may differ from ours. */
   private note(script: ParsedScript, text: string): void {
     if (script.errors === undefined || script.errors.length === 0) return;
+    const second = { ...this.place, via: [...this.place.via, 'second reading'] };
+    // zsh's short forms: `for i (a b) COMMAND`, `if [[ … ]] COMMAND`.
+    const short = /^\s*(?:for|foreach|if|while|until|repeat|select)\b.*?(?:\)|\]\])\s+(.+)$/s.exec(text);
+    if (short?.[1] !== undefined) this.plain(short[1], second, false);
     const kind = incompleteKind(script, text);
     if (kind !== 'none') {
       if (this.incomplete === 'none') this.incomplete = kind;
       return;
     }
     this.mark('grammar', 'line', text, script.errors[0]?.message);
-    this.plain(text, { ...this.place, via: [...this.place.via, 'second reading'] }, false);
+    this.plain(text, second, false);
   }
 
   /** Commands by the plain reading, for what the grammar could not take. */
@@ -351,7 +355,8 @@ export class Walker {
         const body = node.body;
         return body.type === 'CompoundList'
           ? this.statements(body.commands, place)
-          : this.node(body, { ...place, background: true });
+          : // Whatever is written to it comes from this shell, later.
+            this.node(body, { ...place, background: true, piped: true });
       }
     }
   }
@@ -394,7 +399,12 @@ export class Walker {
   private substitutions(node: SyntaxNode, place: Place): void {
     if (!this.step()) return;
     if (node.type === 'Word') {
-      expandWord(node, this.expansion(place));
+      for (const { text, known } of expandWord(node, this.expansion(place))) {
+        // Quoted here, and expanded all the same where it is taken for an expression.
+        if (known && /\$\(|`/.test(text))
+          for (const inner of substitutionsIn(text))
+            this.later(inner, { ...place, depth: place.depth + 1 }, '[[ ]]', place.deferred);
+      }
       return;
     }
     if (
@@ -569,7 +579,9 @@ export class Walker {
     }
     const argv = fields.map((f) => f.text);
     const allKnown = fields.every((f) => f.known);
+    if (name === 'exec' && argv.length === 1) this.takesOver(redirections);
     const builtin = this.builtin(name, fields, argv, place, below);
+    this.hiddenText(name, fields, place, below);
     const language = interpretedLanguage(name);
     if (language !== undefined) this.interpreter(name, language, argv, fields, place, below);
     let output: string | undefined;
@@ -579,14 +591,14 @@ export class Walker {
       if (inners.length !== 1) output = undefined;
     }
     for (const text of commandOptionLines(name, argv)) {
-      this.isolated(() =>
-        this.text(text.line, {
-          ...below,
-          via: [...place.via, `${name} ${text.option}`],
-          stdin: undefined,
-          piped: false,
-        }),
-      );
+      this.later(text.line, below, `${name} ${text.option}`, place.deferred);
+    }
+    for (const line of multiplexedLines(name, argv)) this.later(line, below, name, place.deferred);
+    if (readsBangs(name) && place.stdin !== undefined) {
+      for (const line of place.stdin.split('\n').slice(0, 64)) {
+        const bang = line.indexOf('!');
+        if (bang !== -1) this.later(line.slice(bang + 1), below, name, place.deferred);
+      }
     }
     if (builtin !== undefined) return builtin;
     if (
@@ -660,6 +672,8 @@ export class Walker {
         }
         return this.isolated(() => {
           if (inner.remote) this.scope = { ...fresh(this.scope), directory: undefined };
+          const [zero] = inner.positional;
+          if (zero !== undefined) this.set('0', zero, false);
           return this.text(inner.text, { ...below, via, positional: inner.positional.slice(1) }, inner.via);
         });
       }
@@ -719,6 +733,64 @@ export class Walker {
       this.plain(text, { ...place, depth: place.depth + 1 }, false);
     }
     return this.script(script, { ...place, source: text });
+  }
+
+  /** Text that some program runs: in a shell of its own, perhaps later. */
+  private later(text: string, below: Place, via: string, deferred: boolean): void {
+    this.isolated(() =>
+      this.text(text, { ...below, via: [...below.via, via], deferred, stdin: undefined, piped: false }),
+    );
+  }
+
+  /** `exec < file`: the shell reads its next commands from there. */
+  private takesOver(redirections: readonly Redirection[]): void {
+    for (const { operator, descriptor, target } of redirections) {
+      if ((descriptor ?? 0) !== 0 || !/^(?:<|<>|<&)$/.test(operator) || target === '/dev/tty') continue;
+      this.mark('script', 'line', target, 'exec');
+    }
+  }
+
+  /**
+   * Commands in what looks like text: substitutions in quoted words that a builtin takes for arithmetic or for the name
+   * of a variable (`test -v 'a[$(id)]'`), and in zsh's glob qualifiers (`*(e:id:)`).
+   */
+  private hiddenText(name: string, fields: readonly ArgumentWord[], place: Place, below: Place): void {
+    const evaluates = EVALUATING.test(name);
+    for (const { text, known } of fields.slice(1)) {
+      if (evaluates && known && /\$\(|`/.test(text)) {
+        for (const inner of substitutionsIn(text))
+          this.later(inner, below, `${name} subscript`, place.deferred);
+      }
+      const qualifier = text.includes('(')
+        ? /\([^()]*e([:{[<|+,@])([^:}\]>|+,@]+)/.exec(text)?.[2]
+        : undefined;
+      if (qualifier !== undefined)
+        this.later(qualifier.replace(/^(['"])(.*)\1$/s, '$2'), below, 'glob qualifier', place.deferred);
+    }
+    // zsh runs what `=name` is the path of; `env NAME=value` sets variables that a program may run.
+    const head = fields[0]?.text ?? '';
+    if (head.length > 1 && head.startsWith('=')) {
+      this.run(
+        [{ text: head.slice(1), known: true, several: false }, ...fields.slice(1)],
+        { ...below, via: [...place.via, '='] },
+        [],
+        [],
+        below.span ?? { start: 0, end: 0 },
+      );
+    }
+    if (name === 'env' || name === 'sudo' || name === 'doas') {
+      for (const { text, known } of fields.slice(1)) {
+        const equals = text.indexOf('=');
+        if (!known || equals < 1 || !/^[A-Za-z_][\w%]*$/.test(text.slice(0, equals).replace(/%%$|\(\)$/, '')))
+          continue;
+        const value = text.slice(equals + 1);
+        this.commandVariable(
+          { name: text.slice(0, equals), value, text: value },
+          below,
+          below.span ?? { start: 0, end: 0 },
+        );
+      }
+    }
   }
 
   private guarded(key: string, work: () => void): void {
@@ -814,10 +886,12 @@ export class Walker {
       }
       case 'printf':
         if (argv[1] === '-v' && argv[2] !== undefined) {
-          this.set(
-            argv[2],
-            fields.every((f) => f.known) ? printf(argv.slice(3)) : undefined,
-            place.conditional,
+          const value = fields.every((f) => f.known) ? printf(argv.slice(3)) : undefined;
+          this.set(argv[2], value, place.conditional);
+          this.commandVariable(
+            { name: argv[2], value, text: value ?? '' },
+            below,
+            below.span ?? { start: 0, end: 0 },
           );
           return '';
         }
@@ -841,9 +915,27 @@ export class Walker {
         if (argv[1] === '-a' && !place.conditional) this.scope.aliases.clear();
         return '';
       case 'hash':
-        // hash -p /bin/rm ls: the name ls now runs rm.
+        // hash -p /bin/rm ls: the name ls now runs rm; in zsh, hash ls=/bin/rm.
         if (argv[1] === '-p' && argv[2] !== undefined && argv[3] !== undefined)
-          this.scope.aliases.set(argv[3], argv[2]);
+          this.alias([{ text: `${argv[3]}=${argv[2]}`, known: true, several: false }], place, below);
+        else this.alias(fields.slice(1), place, below);
+        return '';
+      case 'abbr': {
+        // fish puts the text in place of the word when the line is submitted.
+        const words = fields.slice(1).filter(({ text }) => !/^-/.test(text));
+        const [word, ...rest] = words;
+        if (word !== undefined && rest.length > 0) {
+          const text = rest.map((field) => field.text).join(' ');
+          this.alias(
+            [{ text: `${word.text}=${text}`, known: rest.every((f) => f.known), several: false }],
+            place,
+            below,
+          );
+        }
+        return '';
+      }
+      case 'enable':
+        if (/^-[a-z]*f/.test(argv[1] ?? '')) this.mark('script', 'line', argv[2] ?? '', name);
         return '';
       case 'bind': {
         const at = argv.findIndex((a) => /^-[a-z]*x$/.test(a));
@@ -928,13 +1020,21 @@ export class Walker {
     span: { readonly start: number; readonly end: number },
   ): void {
     const kind = commandVariables(a.name);
+    if (kind === undefined && a.value !== undefined && /\$\(|`/.test(a.value)) {
+      // Quoted now, but an eval, an arithmetic expression or a prompt may expand it later.
+      for (const inner of substitutionsIn(a.value))
+        this.later(inner, { ...place, depth: place.depth + 1 }, `${a.name}=`, true);
+    }
+    if (kind === 'code' && a.value !== '') this.mark('script', 'line', a.text, a.name);
     if (kind === undefined || a.value === undefined || a.value === '') return;
     const text =
-      kind === 'prompt'
-        ? (a.value.match(/\$\([^)]*\)|`[^`]*`/g) ?? []).join('\n')
+      kind === 'prompt' || kind === 'code'
+        ? substitutionsIn(a.value).join('\n')
         : kind === 'filter'
           ? a.value.replace(/^\|+-?/, '')
-          : a.value;
+          : kind === 'function'
+            ? a.value.replace(/^\s*\(\)\s*/, '')
+            : a.value;
     if (text === '') return;
     this.guarded(`variable ${a.name}`, () =>
       this.isolated(() =>
@@ -1447,6 +1547,30 @@ export class Walker {
     return this.commands.length - 1;
   }
 }
+
+/** Builtins that expand what stands in a subscript or an expression once more, quoted or not. */
+const EVALUATING =
+  /^(?:let|declare|typeset|local|export|readonly|integer|float|test|\[|printf|read|unset|mapfile|readarray|getopts|wait|vared|\(\()$/;
+
+/** The texts of `$(…)` and backquotes in a text, outermost only; at most 8. */
+const substitutionsIn = (text: string): readonly string[] => {
+  const found: string[] = [];
+  for (let at = 0; at < text.length && found.length < 8; at++) {
+    if (text[at] === '`') {
+      const end = text.indexOf('`', at + 1);
+      found.push(text.slice(at + 1, end < 0 ? text.length : end));
+      at = end < 0 ? text.length : end;
+    } else if (text[at] === '$' && text[at + 1] === '(' && text[at + 2] !== '(') {
+      let depth = 1;
+      let end = at + 2;
+      for (; end < text.length && depth > 0; end++)
+        depth += text[end] === '(' ? 1 : text[end] === ')' ? -1 : 0;
+      found.push(text.slice(at + 2, depth === 0 ? end - 1 : end));
+      at = end - 1;
+    }
+  }
+  return found;
+};
 
 const emptyCommand: Extract<CommandNode, { type: 'Command' }> = {
   type: 'Command',

@@ -36,7 +36,8 @@ export interface ExpansionSource {
 }
 
 const MAX_ALTERNATIVES = 64;
-const MAX_TEXT = 16 * 1024;
+/** Of one word; more of it is not known. Characters. */
+const MAX_TEXT = 64 * 1024;
 
 class FieldBuilder {
   readonly done: Field[] = [];
@@ -48,7 +49,8 @@ class FieldBuilder {
   private why: Field['why'];
 
   add(text: string): void {
-    this.text = this.text.length < MAX_TEXT ? this.text + text : this.text;
+    if (this.text.length < MAX_TEXT) this.text += text;
+    else if (text !== '') this.known = false;
     this.started = true;
   }
   unknown(text: string, several: boolean, why: 'variable' | 'substitution'): void {
@@ -165,6 +167,7 @@ function expandPart(part: WordPart, source: ExpansionSource, out: FieldBuilder, 
       out.add(part.text);
       return;
     case 'SimpleExpansion':
+      if (quoted && part.text === '$@' && several(source.positional(), out)) return;
       put(simple(part.text.slice(1), source), part.text, out, quoted);
       return;
     case 'ParameterExpansion':
@@ -178,6 +181,14 @@ function expandPart(part: WordPart, source: ExpansionSource, out: FieldBuilder, 
         else out.end();
         return;
       }
+      if (
+        quoted &&
+        part.index?.value === '@' &&
+        part.operation === undefined &&
+        part.prefix === undefined &&
+        several(elements(part.parameter, source), out)
+      )
+        return;
       put(parameter(part, source), part.text, out, quoted);
       return;
     case 'CommandExpansion': {
@@ -199,6 +210,27 @@ function expandPart(part: WordPart, source: ExpansionSource, out: FieldBuilder, 
       out.add(source.processSubstitution(part.script, part.text));
       return;
   }
+}
+
+/** `"$@"` and `"${a[@]}"`: each value is a word of its own. False when they are not known. */
+function several(values: readonly string[] | undefined, out: FieldBuilder): boolean {
+  if (values === undefined) return false;
+  values.slice(0, MAX_ALTERNATIVES).forEach((value, i) => {
+    if (i > 0) out.end();
+    out.add(value);
+  });
+  return true;
+}
+
+function elements(name: string, source: ExpansionSource): readonly string[] | undefined {
+  const found: string[] = [];
+  for (let i = 0; i < MAX_ALTERNATIVES; i++) {
+    const { text, certain } = source.variable(`${name}[${i}]`);
+    if (text === undefined || text === '') break;
+    if (!certain) return undefined;
+    found.push(text);
+  }
+  return found.length === 0 ? undefined : found;
 }
 
 interface Expanded {

@@ -70,6 +70,11 @@ const plainWrappers: ReadonlyMap<string, OptionTable> = new Map<string, OptionTa
   ['noglob', {}],
   ['nocorrect', {}],
   ['coproc', {}],
+  // zsh's.
+  ['-', {}],
+  ['repeat', { operands: 1 }],
+  // The dynamic loader, called by its name.
+  ['ld.so', { long: ['library-path', 'preload', 'audit', 'argv0', 'inhibit-rpath', 'glibc-hwcaps-mask'] }],
   ['strace', { short: 'aeEIoOpPsSuUXb', long: ['trace', 'output', 'user', 'env', 'attach', 'string-limit'] }],
   ['ltrace', { short: 'aAeDFlnopsuwx' }],
   ['gdbserver', { operands: 1 }],
@@ -433,7 +438,9 @@ export function unwrap(
     case 'screen':
       return argv(words.slice(skipOptions(args, 1, { short: 'cehprsStTx', singleDash: false }).next), name);
   }
-  const table = plainWrappers.get(name);
+  const table = plainWrappers.get(
+    /^ld(?:64|-linux[\w.-]*|-musl[\w.-]*|-[\d.]+)?\.so[\d.]*$/.test(name) ? 'ld.so' : name,
+  );
   if (table !== undefined) {
     // Scheduling classes are written as numbers behind one dash: nice -10 CMD.
     const start = name === 'nice' && /^-\d+$/.test(args[1] ?? '') ? 2 : 1;
@@ -454,7 +461,7 @@ export function unwrap(
 
 /** True for programs that this module may take apart; lets the caller skip the rest at once. */
 export function mayWrap(name: string): boolean {
-  return special.has(name) || plainWrappers.has(name) || isShell(name);
+  return special.has(name) || plainWrappers.has(name) || name.startsWith('ld') || isShell(name);
 }
 
 const special: ReadonlySet<string> = new Set([
@@ -536,6 +543,7 @@ function shell(name: string, words: readonly ArgumentWord[], args: readonly stri
   let i = 1;
   let command = false;
   let fromStdin = false;
+  const started: Inner[] = [];
   for (; i < args.length; i++) {
     const a = args[i] ?? '';
     if (a === '--' || a === '-') {
@@ -548,7 +556,12 @@ function shell(name: string, words: readonly ArgumentWord[], args: readonly stri
       const word = words[i];
       if (attached !== null && word !== undefined) return line([{ ...word, text: attached[1] ?? '' }], name);
       if (a === '--command' || a === '--init-command') command = true;
-      else if (shellOptions.long?.includes(a.slice(2)) === true) i++;
+      else if (shellOptions.long?.includes(a.slice(2)) === true) {
+        i++;
+        const file = args[i];
+        // What it reads before its first prompt.
+        if (file !== undefined) started.push({ kind: 'script', path: file, via: name });
+      }
       continue;
     }
     if (a.startsWith('-')) {
@@ -563,8 +576,9 @@ function shell(name: string, words: readonly ArgumentWord[], args: readonly stri
   const rest = words.slice(i);
   if (command) {
     const text = rest[0];
-    if (text === undefined) return [];
+    if (text === undefined) return started;
     return [
+      ...started,
       {
         kind: 'line',
         text: text.text,
@@ -577,9 +591,9 @@ function shell(name: string, words: readonly ArgumentWord[], args: readonly stri
   }
   const file = rest[0];
   if (file === undefined || fromStdin || file.text === '/dev/stdin' || file.text === '/dev/fd/0') {
-    return [{ kind: 'stdin', via: name, crontab: false }];
+    return [...started, { kind: 'stdin', via: name, crontab: false }];
   }
-  return [{ kind: 'script', path: file.text, via: name }];
+  return [...started, { kind: 'script', path: file.text, via: name }];
 }
 
 function xargs(
