@@ -58,7 +58,11 @@ describe('rating', () => {
       evidence: fc.constant(evidence),
     }),
     fc.record({
-      kind: fc.constantFrom('re-authentication-failed' as const, 're-authentication-passed' as const),
+      kind: fc.constantFrom(
+        're-authentication-failed' as const,
+        're-authentication-passed' as const,
+        're-authentication-waived' as const,
+      ),
       id: fc.uuid(),
       at: fc.nat(),
       evidence: fc.constant(evidence),

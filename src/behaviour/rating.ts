@@ -9,6 +9,8 @@ export type RatingEvent =
       readonly at: number;
       /** Points of its dimensions and audited commands together; 15 and above cost the same. */
       readonly score: number;
+      /** How much of that an earlier event of the same session has cost already, for risk that rises as it goes on. */
+      readonly counted?: number;
       /** Where it is, for the person who looks: the session or view, and the second in its recording. */
       readonly evidence: Evidence;
     }
@@ -24,9 +26,16 @@ export type RatingEvent =
       readonly at: number;
       readonly evidence: Evidence;
     }
+  /** Somebody decided that the user need not prove who they are: nothing comes back, and what was lost is not held against them. */
+  | {
+      readonly kind: 're-authentication-waived';
+      readonly id: string;
+      readonly at: number;
+      readonly evidence: Evidence;
+    }
   /** A day on which the user worked and nothing suspicious happened. */
   | { readonly kind: 'clean-day'; readonly id: string; readonly at: number }
-  /** An auditor says that an earlier event was expected: it counts as if it had never been. */
+  /** An auditor says that an event, or all of a session's, was expected: it counts as if it had never been. */
   | { readonly kind: 'expected'; readonly id: string; readonly at: number; readonly event: string };
 
 export interface Evidence {
@@ -65,14 +74,18 @@ function clamp(rating: number): number {
   return Math.round(Math.min(10, Math.max(0, rating)) * 100) / 100;
 }
 
+function counted(score: number): number {
+  return Math.min(Math.max(score, 0), 15);
+}
+
 /** What one event does to a rating. `expected` changes nothing by itself: see `ledger`. */
 export function rate(state: RatingState, event: RatingEvent): RatingState {
   const { rating, reference } = state;
   switch (event.kind) {
     case 'suspicious-session':
     case 'suspicious-view': {
-      const score = Math.min(Math.max(event.score, 0), 15);
-      return { rating: clamp(rating - (SUSPICIOUS_LOSS * score) / 15), reference };
+      const score = counted(event.score) - counted(event.counted ?? 0);
+      return { rating: clamp(rating - (SUSPICIOUS_LOSS * Math.max(score, 0)) / 15), reference };
     }
     case 're-authentication-failed':
       return { rating: clamp(rating - FAILED_LOSS), reference };
@@ -80,6 +93,8 @@ export function rate(state: RatingState, event: RatingEvent): RatingState {
       const regained = clamp(rating + Math.max(reference - rating, 0) / 2);
       return { rating: regained, reference: regained };
     }
+    case 're-authentication-waived':
+      return { rating, reference: rating };
     case 'clean-day': {
       const rise = (10 - rating) * (1 - 2 ** (-1 / HALF_LIFE_DAYS));
       // At least a hundredth, so that rounding never stops the way up.
@@ -104,9 +119,9 @@ export function ledger(
   for (const event of events) {
     const before = state.rating;
     if (event.kind === 'expected') {
-      const index = standing.findIndex(({ id }) => id === event.event);
-      if (index < 0) continue;
-      standing.splice(index, 1);
+      const left = standing.filter((other) => !isMeant(event.event, other));
+      if (left.length === standing.length) continue;
+      standing.splice(0, standing.length, ...left);
       state = standing.reduce(rate, initialState(initialRating));
     } else {
       standing.push(event);
@@ -123,6 +138,15 @@ export function ledger(
     });
   }
   return { rows, state };
+}
+
+/** Whether a mark as expected speaks of this event: by its id, or by its session for all that was suspicious there. */
+function isMeant(marked: string, event: RatingEvent): boolean {
+  if (event.id === marked) return true;
+  return (
+    (event.kind === 'suspicious-session' || event.kind === 'suspicious-view') &&
+    event.evidence.session === marked
+  );
 }
 
 /** How much has been lost since the last passed re-authentication; 0 or more. */
