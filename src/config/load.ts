@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { withAbsoluteFiles } from './outputs.ts';
 import {
   environmentName,
   type KeyPath,
@@ -93,6 +94,7 @@ const suggestion = (word: string, at: KeyPath): string => {
   if (best !== undefined && best.away <= Math.max(1, Math.floor(best.key.length / 3)))
     return `; did you mean ${best.key}?`;
   const elsewhere = settingKeys.find((key) => key.at(-1)?.toLowerCase() === short);
+  if (elsewhere === undefined && inside.length === 0) return '';
   return elsewhere === undefined
     ? `; known here: ${keysWithin(at).join(', ')}`
     : `; did you mean ${elsewhere.join('.')}?`;
@@ -209,6 +211,11 @@ export const loadConfig = (options: LoadOptions = {}): Config => {
     file,
     data,
     policies: absolute(settings.policies),
+    admin: {
+      ...settings.admin,
+      certificate: maybe(settings.admin.certificate),
+      key: maybe(settings.admin.key),
+    },
     ssh: {
       ...settings.ssh,
       workers: settings.ssh.workers === 'cores' ? availableParallelism() : settings.ssh.workers,
@@ -221,6 +228,7 @@ export const loadConfig = (options: LoadOptions = {}): Config => {
       ...settings.recordings,
       url: settings.recordings.url ?? `file:${resolve(data, 'recordings')}`,
     },
+    siem: { outputs: settings.siem.outputs.map((output) => withAbsoluteFiles(output, absolute)) },
     masterKey: {
       file: maybe(settings.masterKey.file) ?? resolve(data, 'master.key'),
       secret: env['SALLYPORT_MASTER_KEY'] || undefined,

@@ -3,6 +3,7 @@
 // the loader makes them absolute and fills in the defaults that depend on `data`.
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { outputsSchema } from './outputs.ts';
 import { type Reading, readBytes, readList, readSeconds, readSocketAddress } from './units.ts';
 
 type Read<T> = (text: string | number) => Reading<T>;
@@ -135,7 +136,13 @@ export const settingsSchema = z.strictObject({
       keepaliveSeconds: seconds(0, 86_400).prefault('30s'),
     })
     .prefault({}),
-  admin: z.strictObject({ listen: addresses.prefault('127.0.0.1:8022') }).prefault({}),
+  admin: z
+    .strictObject({
+      listen: addresses.prefault('127.0.0.1:8022'),
+      certificate: path.optional(),
+      key: path.optional(),
+    })
+    .prefault({}),
   policies: path.prefault('./policies'),
   policyPacks: words(64).prefault([]),
   store: z.strictObject({ url: text(4096).optional() }).prefault({}),
@@ -155,6 +162,7 @@ export const settingsSchema = z.strictObject({
       pretty: flag.prefault(false),
     })
     .prefault({}),
+  siem: z.strictObject({ outputs: outputsSchema.prefault([]) }).prefault({}),
   drainSeconds: seconds(0, 86_400).prefault('60s'),
 });
 
