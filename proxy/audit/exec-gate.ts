@@ -84,6 +84,10 @@ export class ExecGate implements ChannelGate {
     } else this.#outlet.toClient(event);
   }
 
+  goOn(): void {
+    if (this.#phase.kind === 'terminal') this.#phase.gate.goOn();
+  }
+
   get keptFromClient(): number {
     const phase = this.#phase;
     if (phase.kind === 'terminal') return phase.gate.keptFromClient;

@@ -123,6 +123,10 @@ class AuditedChannel implements ChannelGate {
     if (this.#phase.kind === 'gated') this.#phase.gate.fromDevice(event);
   }
 
+  goOn(): void {
+    if (this.#phase.kind === 'gated') this.#phase.gate.goOn?.();
+  }
+
   get keptFromClient(): number {
     return this.#phase.kind === 'gated' ? this.#phase.gate.keptFromClient : 0;
   }

@@ -159,6 +159,7 @@ class Bench {
         if (event.kind === 'data') this.#seen(event.data);
       },
       injectToDevice: (data) => this.#device(data),
+      held: false,
       injectToClient: (data, stream) => {
         if (stream === 'stdout') this.#seen(data);
         else this.notices.push(data.toString());

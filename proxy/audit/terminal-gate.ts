@@ -240,8 +240,19 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     }
   }
 
+  /** The session was held, and goes on. */
+  goOn(): void {
+    if (this.#phase !== 'ended') this.#carryOut(this.#gate.go(this.#deps.clock()));
+  }
+
+  /** While the session is held the machine stands still: no verdict lets anything go, and no bound runs out. */
+  #mind(): void {
+    if (this.#outlet.held) this.#gate.stand(this.#deps.clock());
+  }
+
   #wake(): void {
     if (this.#phase === 'ended') return;
+    this.#mind();
     try {
       this.#carryOut(this.#gate.timer(this.#deps.clock()));
     } catch (error) {
@@ -392,6 +403,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 
   #verdict(id: number, answer: VerdictAnswer): void {
     if (this.#phase === 'ended') return;
+    this.#mind();
     this.#carryOut(this.#gate.verdict(id, answer, this.#deps.clock()));
   }
 

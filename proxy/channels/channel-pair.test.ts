@@ -466,6 +466,7 @@ describe('a gate', () => {
             gate.keptFromClient += event.data?.length ?? 0;
           },
           fromDevice: (event: Parameters<GateOutlet['toClient']>[0]) => outlet.toClient(event),
+          goOn: () => void events.push('goes on'),
           keptFromClient: 0,
           keptFromDevice: 0,
           [Symbol.dispose]: () => {
@@ -497,7 +498,7 @@ describe('a gate', () => {
     await turn();
     expect(device.order).toEqual(['session', 'exec']);
     expect(device.heard.at(-1)?.data?.toString('latin1')).toContain('true');
-    expect(held().events).toEqual(['data']);
+    expect(held().events).toEqual(['goes on', 'data']);
     expect(device.text()).toBe('');
   });
 
@@ -547,6 +548,25 @@ describe('a gate', () => {
     expect(held().events.at(-1)).toBe('disposed');
     held().outlet.injectToDevice(Buffer.from('after'));
     expect(device.text()).toBe('\u0015');
+  });
+
+  it('that lets something through while the session is held is heard after its release, in order', async () => {
+    const { gates, held } = holding();
+    const { client, device, session, pair } = bench({ gates });
+    client.requests('exec', encodeExec(Buffer.from('cat')), true);
+    held().decide({ kind: 'pass' });
+    await turn();
+    session.held = true;
+    expect(held().outlet.held).toBe(true);
+    held().outlet.toDevice({ kind: 'data', data: Buffer.from('\r') });
+    held().outlet.injectToDevice(Buffer.from('\u0015'));
+    held().outlet.toDevice({ kind: 'eof' });
+    expect(device.order).toEqual(['session', 'exec']);
+    session.held = false;
+    pair.resume();
+    expect(device.text()).toBe('\r\u0015');
+    expect(device.order.slice(-1)).toEqual(['eof']);
+    expect(held().events.at(-1)).toBe('goes on');
   });
 
   it('that fails ends the session: fail closed', async () => {

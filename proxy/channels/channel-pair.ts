@@ -101,6 +101,8 @@ export class ChannelPair implements Disposable {
   readonly #setup: PairOptions['setup'];
   readonly #fromClient = new OrderedQueue<ClientMark>();
   readonly #fromDevice = new OrderedQueue<DeviceMark>();
+  /** What the gate let through while the session was held: no more than it kept before. */
+  readonly #frozen = new OrderedQueue<ClientMark>();
   #phase: Phase = 'setup';
   #gate: ChannelGate | undefined;
   #onTerminal = false;
@@ -151,6 +153,7 @@ export class ChannelPair implements Disposable {
   get backlog(): number {
     return (
       this.#fromClient.bytes +
+      this.#frozen.bytes +
       this.#fromDevice.bytes +
       this.#client.queuedBytes +
       this.#device.queuedBytes +
@@ -213,6 +216,7 @@ export class ChannelPair implements Disposable {
       if (next === undefined) break;
       next();
     }
+    this.#thaw();
     this.#pumpDevice();
     this.#pumpClient();
     this.#replenishClient();
@@ -234,6 +238,7 @@ export class ChannelPair implements Disposable {
     this.#phase = 'ended';
     this.#waiting = [];
     this.#fromClient.clear();
+    this.#frozen.clear();
     this.#fromDevice.clear();
     this.#device.abort();
     if (!this.#client.closing) {
@@ -258,6 +263,7 @@ export class ChannelPair implements Disposable {
     this.#phase = 'ended';
     this.#waiting = [];
     this.#fromClient.clear();
+    this.#frozen.clear();
     this.#fromDevice.clear();
     const gate = this.#gate;
     this.#gate = undefined;
@@ -497,31 +503,63 @@ export class ChannelPair implements Disposable {
     this.#session.end(`gate-failed: ${detail}`, 'This session could not be judged and was stopped.');
   }
 
+  #toDevice(event: ClientEvent): void {
+    switch (event.kind) {
+      case 'data':
+        this.#device.sendData(event.data, 'stdout');
+        return;
+      case 'request': {
+        const request = event.request;
+        const wanted = request instanceof ForwardedRequest && request.reply.wanted;
+        this.#device.sendRequest(
+          request.name,
+          request.body,
+          wanted ? (ok) => request.reply.settle(ok) : undefined,
+        );
+        return;
+      }
+      case 'eof':
+        this.#device.sendEof();
+        return;
+      case 'closed':
+        this.#device.close();
+        return;
+    }
+  }
+
+  /** What a gate lets through after the session was held waits for its release, whatever the gate waited for. */
+  #fromGate(event: ClientEvent): void {
+    if (!this.#session.held && this.#frozen.empty) {
+      this.#toDevice(event);
+      return;
+    }
+    if (event.kind === 'data') this.#frozen.pushData('stdout', event.data);
+    else if (this.#frozen.marks < MAX_QUEUED_MARKS) this.#frozen.pushMark(event);
+    else this.#gateFailed(new Error('too many requests wait for the release of the session'));
+  }
+
+  #thaw(): void {
+    while (this.#flowing) {
+      const next = this.#frozen.take(PUMP_PIECE);
+      if (next === undefined) break;
+      this.#toDevice(next.kind === 'data' ? { kind: 'data', data: next.data } : next.mark);
+    }
+    if (!this.#flowing) return;
+    try {
+      this.#gate?.goOn?.();
+    } catch (error) {
+      this.#gateFailed(error);
+    }
+  }
+
   #outlet(): GateOutlet {
+    const session = this.#session;
     return {
+      get held() {
+        return session.held;
+      },
       toDevice: (event) => {
-        if (this.#phase !== 'open') return;
-        switch (event.kind) {
-          case 'data':
-            this.#device.sendData(event.data, 'stdout');
-            return;
-          case 'request': {
-            const request = event.request;
-            const wanted = request instanceof ForwardedRequest && request.reply.wanted;
-            this.#device.sendRequest(
-              request.name,
-              request.body,
-              wanted ? (ok) => request.reply.settle(ok) : undefined,
-            );
-            return;
-          }
-          case 'eof':
-            this.#device.sendEof();
-            return;
-          case 'closed':
-            this.#device.close();
-            return;
-        }
+        if (this.#phase === 'open') this.#fromGate(event);
       },
       toClient: (event) => {
         if (this.#phase !== 'open') return;
@@ -544,7 +582,7 @@ export class ChannelPair implements Disposable {
         }
       },
       injectToDevice: (data) => {
-        if (this.#phase === 'open') this.#device.sendData(data, 'stdout');
+        if (this.#phase === 'open') this.#fromGate({ kind: 'data', data });
       },
       injectToClient: (data, stream) => {
         if (this.#phase === 'open' || this.#phase === 'starting') this.#ownOutput(data, stream);
@@ -568,7 +606,10 @@ export class ChannelPair implements Disposable {
   #replenishClient(): void {
     if (this.#session.recorderBehind || this.#phase === 'ended') return;
     this.#client.replenish(
-      this.#fromClient.bytes + (this.#gate?.keptFromClient ?? 0) + this.#device.queuedBytes,
+      this.#fromClient.bytes +
+        this.#frozen.bytes +
+        (this.#gate?.keptFromClient ?? 0) +
+        this.#device.queuedBytes,
     );
   }
 

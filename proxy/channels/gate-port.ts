@@ -56,6 +56,8 @@ export type DeviceEvent =
 
 /** What a gate may do to its channel. Calls are cheap and never block; after `closed` they do nothing. */
 export interface GateOutlet {
+  /** An administrator holds the session: what is passed on now reaches the device when it is released. */
+  readonly held: boolean;
   /** Passes an event on. Events leave in the order of these calls. A gate that keeps order calls it in order. */
   toDevice(event: ClientEvent): void;
   toClient(event: DeviceEvent): void;
@@ -107,6 +109,8 @@ export interface ChannelGate extends Disposable {
   start(request: ChannelStart): StartVerdict | Promise<StartVerdict>;
   fromClient(event: ClientEvent): void;
   fromDevice(event: DeviceEvent): void;
+  /** Events flow: the channel has started, or a session that was held goes on. */
+  goOn?(): void;
   /** Bytes that the gate keeps at this moment and will pass on or drop later. */
   readonly keptFromClient: number;
   readonly keptFromDevice: number;

@@ -60,6 +60,11 @@ class Bench {
     return this;
   }
 
+  go(): this {
+    this.#do(this.gate.go(this.now));
+    return this;
+  }
+
   report(text: string): this {
     this.#do(this.gate.reported(text, this.now));
     return this;
@@ -270,6 +275,23 @@ describe('what is typed without echo', () => {
     ]);
   });
 
+  test.each([
+    ['ends with a line feed', false],
+    ['ends without one', true],
+  ])(
+    'loses no line after it where the device answers sooner than its round trip and %s',
+    (_how, silentEnd) => {
+      const bench = new Bench(release, OBSERVE, { silentEnd });
+      bench.gate.setRoundTrip(20);
+      bench.type('login\r').type('hunter2\r').type('echo hi\r').wait(3_000);
+      expect(judged(bench).map(({ reading, context }) => [reading.text, context.secret])).toEqual([
+        ['login', false],
+        ['hunter2', true],
+        ['echo hi', false],
+      ]);
+    },
+  );
+
   test('is a secret where stars come back for it', () => {
     const bench = new Bench(release, OBSERVE).type('login\r').wait(500);
     for (const key of 'hunter2') bench.type(key).output('*').wait(40);
@@ -414,11 +436,53 @@ describe('a shell that reports its line', () => {
   });
 });
 
+describe('a session that an administrator holds', () => {
+  const held = (): { bench: Bench; id: number } => {
+    const bench = new Bench(() => undefined).type('rm x\r').wait(500);
+    bench.gate.stand(bench.now);
+    return { bench, id: bench.requests[0]?.id ?? 0 };
+  };
+
+  test.each([
+    ['release', { kind: 'release' }, ['rm x'], 'rm x\r'],
+    ['block', { kind: 'block', notice: 'no' }, [], 'rm x\x03'],
+  ] as const)('gets a verdict to %s only once it goes on', (_name, answer, ran, received) => {
+    const { bench, id } = held();
+    bench.answer(id, answer).wait(100_000);
+    expect(bench.editor.received.toString()).toBe('rm x');
+    expect(bench.outcomes).toEqual([]);
+    bench.go().wait(2_000);
+    expect(bench.editor.ran).toEqual(ran);
+    expect(bench.editor.received.toString()).toBe(received);
+    expect(bench.ended).toBeUndefined();
+  });
+
+  test('loses nothing by the time that it stood', () => {
+    const { bench, id } = held();
+    bench.wait(100_000).go().wait(1_000);
+    expect(bench.outcomes).toEqual([]);
+    bench.answer(id, { kind: 'release' }).wait(500);
+    expect(bench.editor.ran).toEqual(['rm x']);
+    const asked = bench.now;
+    bench.type('ls\r').wait(500);
+    expect(bench.requests[1]?.at).toBeGreaterThanOrEqual(asked);
+  });
+});
+
 describe('observing', () => {
   test('never holds, and reads each line when its editor leaves it', () => {
     const bench = new Bench(() => undefined, OBSERVE).type('echo one\r').wait(200).type('\x1b[A\r').wait(200);
     expect(bench.editor.ran).toEqual(['echo one', 'echo one']);
     expect(bench.requests.map((request) => request.reading.text)).toEqual(['echo one', 'echo one']);
+  });
+
+  test('notes a line that nothing answers, with little confidence', () => {
+    const bench = new Bench(() => undefined, OBSERVE, { announces: false, echo: false });
+    bench.type('rm x\r').output('\x1b[?2004halice@dev$ ').wait(5_000);
+    expect(bench.requests).toMatchObject([
+      { reading: { candidates: expect.arrayContaining(['rm x']) }, context: { secret: true } },
+    ]);
+    expect(bench.requests[0]?.reading.confidence).toBeLessThan(0.5);
   });
 });
 

@@ -27,9 +27,22 @@ const MOST_KEPT = 2_097_152;
 /** Moves of the machine for one call. */
 const MOST_STEPS = 100_000;
 
+/** While it stands, nothing moves: no key is let through, and no bound runs out. */
+type Standing =
+  | { readonly kind: 'going' }
+  | {
+      readonly kind: 'standing';
+      /** Verdicts that came meanwhile, by request. */
+      readonly verdicts: Map<number, VerdictAnswer>;
+    };
+
+/** Only one request is open at a time; what comes for others is ignored anyway. */
+const MOST_VERDICTS = 16;
+
 export class Gate {
   readonly #state: GateState;
   readonly #observer: Observer;
+  #standing: Standing = { kind: 'going' };
 
   constructor(start: GateStart) {
     this.#state = new GateState(start);
@@ -63,13 +76,13 @@ export class Gate {
   }
 
   sideFact(fact: SideFact, now: number): GateAction[] {
-    this.#state.time.set(now);
+    this.#clock(now);
     this.#state.fact = fact;
     return this.#run();
   }
 
   clientData(bytes: Buffer, now: number): GateAction[] {
-    this.#state.time.set(now);
+    this.#clock(now);
     if (this.#state.phase.kind === 'ended') return [];
     this.#accept(this.#state.input.cut(bytes, now));
     return this.#run();
@@ -77,7 +90,7 @@ export class Gate {
 
   deviceData(bytes: Buffer, now: number): GateAction[] {
     const { time, out } = this.#state;
-    time.set(now);
+    this.#clock(now);
     if (this.#state.phase.kind === 'ended') return [];
     if (isForClient(this.#state)) out.add({ kind: 'toClient', bytes, origin: 'device' });
     time.heardDevice();
@@ -87,7 +100,7 @@ export class Gate {
 
   resize(columns: number, rows: number, now: number): GateAction[] {
     const { time, screen, line, out } = this.#state;
-    time.set(now);
+    this.#clock(now);
     this.#state.columns = columns;
     this.#state.rows = rows;
     screen.resize(columns, rows);
@@ -98,12 +111,46 @@ export class Gate {
   }
 
   timer(now: number): GateAction[] {
-    this.#state.time.set(now);
+    this.#clock(now);
     return this.#run();
   }
 
   verdict(id: number, answer: VerdictAnswer, now: number): GateAction[] {
-    this.#state.time.set(now);
+    this.#clock(now);
+    if (this.#standing.kind === 'standing') {
+      if (this.#standing.verdicts.size < MOST_VERDICTS) this.#standing.verdicts.set(id, answer);
+      return [];
+    }
+    this.#take(id, answer);
+    return this.#run();
+  }
+
+  /**
+   * The session is held: from now on nothing moves. Verdicts that come meanwhile are kept, and time does not count, so
+   * that no bound runs out while nobody can answer.
+   */
+  stand(now: number): void {
+    if (this.#standing.kind === 'standing') return;
+    this.#clock(now);
+    this.#standing = { kind: 'standing', verdicts: new Map() };
+  }
+
+  /** The session goes on. */
+  go(now: number): GateAction[] {
+    if (this.#standing.kind === 'going') return [];
+    const { verdicts } = this.#standing;
+    this.#standing = { kind: 'going' };
+    this.#state.time.stoodUntil(now);
+    this.#clock(now);
+    for (const [id, answer] of verdicts) this.#take(id, answer);
+    return this.#run();
+  }
+
+  #clock(now: number): void {
+    if (this.#standing.kind === 'going') this.#state.time.set(now);
+  }
+
+  #take(id: number, answer: VerdictAnswer): void {
     const { phase } = this.#state;
     switch (phase.kind) {
       case 'judge':
@@ -124,7 +171,6 @@ export class Gate {
       case 'ended':
         break;
     }
-    return this.#run();
   }
 
   /**
@@ -137,7 +183,7 @@ export class Gate {
 
   /** The shell's report of its line, in answer to the keys of `witnessReady`. One that nobody asked for is ignored. */
   reported(text: string, now: number): GateAction[] {
-    this.#state.time.set(now);
+    this.#clock(now);
     const { phase } = this.#state;
     if (phase.kind === 'report') {
       const reading = reportedLine(this.#state, phase, text);
@@ -159,6 +205,7 @@ export class Gate {
   }
 
   #run(): GateAction[] {
+    if (this.#standing.kind === 'standing') return this.#state.out.take();
     for (let step = 0; step < MOST_STEPS; step++) {
       if (!this.#step()) break;
     }

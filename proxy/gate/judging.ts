@@ -44,7 +44,7 @@ export function judge(state: GateState, held: Held, found: Reading): void {
       reading,
       preceding: [...state.command.lines],
       context: state.context(secret),
-      at: time.now,
+      at: time.outside(time.now),
       heldFor: time.since(held.since),
     },
   });
@@ -85,7 +85,7 @@ export function answered(state: GateState, judged: Judged, answer: VerdictAnswer
       return;
     case 'wait':
       out.notify(answer.notice);
-      state.phase = { kind: 'judge', judged, until: Math.max(time.now, answer.until) };
+      state.phase = { kind: 'judge', judged, until: Math.max(time.now, time.inside(answer.until)) };
       return;
     case 'ask':
       out.question(answer.question);

@@ -47,6 +47,15 @@ export function lineOnScreen(state: GateState): LineOnScreen {
   return readLine(screen, start, { prompts: prompts.known, lines: line.manyRows });
 }
 
+/** Everything in the row of the cursor, and the rows that it continues: for when the noted start is another line's. */
+export function rowOfCursor(state: GateState): LineOnScreen {
+  const { prompts, screen } = state;
+  let { row } = screen.cursor;
+  while (row > 0 && screen.row(row)?.wrapped === true) row -= 1;
+  const start = anchorAt(screen, { row, column: 0 }, false, screen.skipped);
+  return readLine(screen, start, { prompts: prompts.known, lines: false });
+}
+
 /** The line as it was drawn on an empty screen; undefined when no prompt was drawn there. */
 export function lineRedrawn(state: GateState, fresh: LazyScreen): LineOnScreen | undefined {
   const { anchor, manyRows } = state.line;

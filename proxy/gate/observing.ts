@@ -1,18 +1,29 @@
 // Observe mode: nothing is held, and each submitted line is read at the moment when the device takes it: a line feed, an
 // editor that stops reading, or an editor that reads again. What was submitted and never shown is noted as a secret.
 import type { KeyToken } from '../terminal/keys.ts';
-import { KeysModel } from '../terminal/keys-model.ts';
+import { KeysModel, type KeysState } from '../terminal/keys-model.ts';
 import type { LineOnScreen } from '../terminal/line-reader.ts';
 import { CERTAIN, fuse, type Reading, visible } from '../terminal/reading.ts';
 import { EchoWitness } from './echo-witness.ts';
 import type { GateState } from './gate-state.ts';
 import type { SubmitContext } from './gate-types.ts';
-import { lineOnScreen } from './line-start.ts';
+import { lineOnScreen, rowOfCursor } from './line-start.ts';
 import { doubted } from './reading-doubts.ts';
 import { neverShown } from './secrets.ts';
 
 /** Lines whose reading may be due. */
 const MOST_DUE = 1_000;
+/** Confidence in a line that was not seen to leave. */
+const MOST_WHEN_PASSED_OVER = 0.4;
+
+const NOTHING_SHOWN: LineOnScreen = {
+  text: '',
+  withSuggestion: undefined,
+  variants: [],
+  cursor: -1,
+  anchor: { row: 0, column: 0, prompt: '', right: '', verified: false, epoch: 0 },
+  doubts: ['prompt-lost'],
+};
 
 interface Due {
   readonly token: KeyToken;
@@ -22,6 +33,10 @@ interface Due {
   readonly editor: boolean;
   readonly reader: SubmitContext['reader'];
   readonly at: number;
+  /** When the last key before the submit key was sent. */
+  readonly lastKey: number;
+  /** The line as it stood when something ended that came too early to be the answer. */
+  shown: LineOnScreen | undefined;
   /** What the shell said that the line is. */
   report: 'not-asked' | 'asked' | { readonly text: string };
 }
@@ -31,6 +46,8 @@ export class Observer {
   #due: Due[] = [];
   /** How the editor told that the line has left; it tells so twice. */
   #leftBy: 'feed' | 'off' | undefined;
+  /** The shortest time in which a line came back whole after its last key: the device is no further away than that. */
+  #fastest = Number.POSITIVE_INFINITY;
 
   constructor(state: GateState) {
     this.#state = state;
@@ -56,9 +73,11 @@ export class Observer {
       editor: screen.modes.editorOn,
       reader: this.#state.reader,
       at: time.now,
+      lastKey: time.lastKey,
+      shown: undefined,
       report: witness === undefined ? 'not-asked' : 'asked',
     });
-    if (this.#due.length > MOST_DUE) this.#due.shift();
+    if (this.#due.length > MOST_DUE) this.#passOver();
     line.keys = new KeysModel();
     line.echo = new EchoWitness();
     this.#state.reader = 'program';
@@ -81,33 +100,39 @@ export class Observer {
 
   /** A line feed, or an editor that stops reading, is when a submitted line leaves. */
   lineLeft(by: 'feed' | 'off'): void {
-    const { screen, time } = this.#state;
     if (this.#leftBy !== undefined && this.#leftBy !== by) {
       this.#leftBy = undefined;
       return;
     }
     if (this.#due.length === 0) return;
-    const line = lineOnScreen(this.#state);
-    for (;;) {
-      const [due] = this.#due;
-      if (due === undefined) return;
-      const { state } = due.keys;
-      const shown = state.kind === 'known' && state.texts.some((text) => visible(line, text));
+    const { screen, time } = this.#state;
+    let line = lineOnScreen(this.#state);
+    let here = this.#due.findIndex((due) => stands(due, line));
+    if (here === -1) {
+      // The line start that is known may be that of a line before it.
+      const row = rowOfCursor(this.#state);
+      here = this.#due.findIndex((due) => stands(due, row));
+      if (here !== -1) line = row;
+    }
+    // Lines leave in the order in which they were submitted: those before the one that stands here have gone.
+    for (let gone = 0; gone < here; gone++) this.#passOver();
+    const [due] = this.#due;
+    if (due === undefined) return;
+    const { state } = due.keys;
+    if (here === -1 && !isBlank(state)) {
       // So early it cannot be the answer to the submit key.
-      if (!shown && time.since(due.at) < 0.8 * time.roundTrip) return;
-      const editor = by === 'off' || screen.modes.editorOn;
-      this.#due.shift();
-      const secret = neverShown(line, state, due.echo, editor && due.editor ? 'editor' : 'other');
-      this.#read(due, line, secret);
-      // What was not echoed went to a program without a trace: this may be the end of the next line.
-      const next = secret ? this.#due[0]?.keys.state : undefined;
-      const goesOn =
-        next?.kind === 'known' ? next.texts.some((text) => text.trim() !== '' && visible(line, text)) : false;
-      if (!goesOn) {
-        if (editor && !secret) this.#leftBy = by;
+      if (time.since(due.at) < 0.8 * Math.min(time.roundTrip, this.#fastest)) {
+        if (state.kind === 'unknown') due.shown = line;
         return;
       }
+    } else if (here !== -1 && due.keys.edits === 'typing') {
+      this.#fastest = Math.min(this.#fastest, time.since(due.lastKey));
     }
+    const editor = by === 'off' || screen.modes.editorOn;
+    this.#due.shift();
+    const secret = neverShown(line, state, due.echo, editor && due.editor ? 'editor' : 'other');
+    this.#read(due, line, secret);
+    if (editor && !secret) this.#leftBy = by;
   }
 
   /** An editor that reads again has ended each line that was submitted to it, whether or not its end was recognised. */
@@ -122,24 +147,28 @@ export class Observer {
     }
   }
 
-  /** An editor reads again, and a line submitted before was neither shown nor ended: a program took it silently. */
+  /** An editor reads again, and a line submitted before was never seen to end: a program took it silently. */
   takenSilently(): void {
     while (this.#state.reader === 'prompt') {
       const [due] = this.#due;
       if (due === undefined || this.#state.time.since(due.at) < this.#bound) return;
-      const line = lineOnScreen(this.#state);
-      const { state } = due.keys;
-      if (state.kind !== 'known' || !neverShown(line, state, due.echo, 'other')) return;
-      this.#due.shift();
-      this.#read(due, line, true);
+      this.#passOver();
     }
+  }
+
+  /** The oldest line has left without being seen to: what is known of it is a row of little confidence, or a secret. */
+  #passOver(): void {
+    const due = this.#due.shift();
+    if (due === undefined) return;
+    const line = due.shown ?? NOTHING_SHOWN;
+    this.#read(due, line, neverShown(line, due.keys.state, due.echo, 'other'), MOST_WHEN_PASSED_OVER);
   }
 
   get #bound(): number {
     return 400 + 2 * this.#state.time.roundTrip;
   }
 
-  #read(due: Due, line: LineOnScreen, secret: boolean): void {
+  #read(due: Due, line: LineOnScreen, secret: boolean, most = 1): void {
     const { state } = due.keys;
     const typed = this.#state.line;
     const fused = fuse({
@@ -149,7 +178,8 @@ export class Observer {
       plain: this.#state.plain,
       doubts: secret ? ['no-echo'] : [],
     });
-    const reading = withReport(withWhatKeysKnow(fused, due.keys, secret), due.report);
+    const known = withWhatKeysKnow(fused, due.keys, secret);
+    const reading = withReport({ ...known, confidence: Math.min(known.confidence, most) }, due.report);
     if (typed.anchor?.verified === true && reading.confidence >= CERTAIN)
       this.#state.prompts.learn(typed.anchor.prompt);
     if (!secret || !typed.keys.touched) {
@@ -165,11 +195,21 @@ export class Observer {
         reading: doubted(this.#state, reading, []),
         preceding: [],
         context: { ...this.#state.context(secret), reader: due.reader },
-        at: due.at,
+        at: this.#state.time.outside(due.at),
         heldFor: 0,
       },
     });
   }
+}
+
+/** The line stands there with all that was typed. */
+function stands(due: Due, line: LineOnScreen): boolean {
+  const { state } = due.keys;
+  return state.kind === 'known' && state.texts.some((text) => text.trim() !== '' && visible(line, text));
+}
+
+function isBlank(state: KeysState): boolean {
+  return state.kind === 'known' && state.texts.some((text) => text.trim() === '');
 }
 
 /** What the keys know of is never passed over for what the screen has lost. */
@@ -177,8 +217,8 @@ function withWhatKeysKnow(fused: Reading, keys: KeysModel, secret: boolean): Rea
   const nothing = fused.candidates.every((text) => text.trim() === '');
   const { state } = keys;
   const typed =
-    (secret || nothing) && state.kind === 'known'
-      ? state.texts.find((text) => text.trim() !== '')
+    secret || nothing
+      ? (state.kind === 'known' ? state.texts : [state.tail]).find((text) => text.trim() !== '')
       : undefined;
   if (typed === undefined) return fused;
   return {

@@ -89,13 +89,13 @@ export function pasteWaits(state: GateState, phase: PastePhase): boolean {
 }
 
 function askForPaste(state: GateState, tokens: readonly KeyToken[], content: Buffer): void {
-  const { now } = state.time;
+  const { time } = state;
   const id = state.nextId();
   const before = state.line.keys.state;
   const typed = before.kind === 'known' ? (before.texts[0] ?? '') : lineOnScreen(state).text;
   const text = content.toString('utf8').replace(/\r\n?/g, '\n');
   const joined = `${typed}${text}`;
-  state.phase = { kind: 'judge-paste', id, tokens, since: now };
+  state.phase = { kind: 'judge-paste', id, tokens, since: time.now };
   state.out.add({
     kind: 'requestVerdict',
     request: {
@@ -110,7 +110,7 @@ function askForPaste(state: GateState, tokens: readonly KeyToken[], content: Buf
       },
       preceding: [...state.command.lines],
       context: state.context(false),
-      at: now,
+      at: time.outside(time.now),
       heldFor: 0,
     },
   });

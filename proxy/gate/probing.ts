@@ -2,13 +2,14 @@
 // a search, or to draw its true buffer anew on an empty screen of the gate's own. Answers a reading when it has one.
 import { LazyScreen } from '../terminal/lazy-screen.ts';
 import type { LineOnScreen } from '../terminal/line-reader.ts';
-import { agreed, CERTAIN, fuse, type Reading } from '../terminal/reading.ts';
+import { agreed, CERTAIN, type Reading } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
 import { lineOnScreen, lineRedrawn } from './line-start.ts';
 import type { ExpandPhase, Held, RedrawPhase } from './phases.ts';
 import { doubted, expansionLeft } from './reading-doubts.ts';
 import type { Settled } from './settling.ts';
 import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
+import { weighed } from './witnessing.ts';
 
 /** A window wide enough for any line that is worth reading. */
 const WIDE = 900;
@@ -29,13 +30,7 @@ const WAITING: Probed = { kind: 'waiting' };
 
 /** The echo is back: reads the line, or asks the editor for more. */
 export function readOrProbe(state: GateState, held: Held, { line, doubts }: Settled): Probed {
-  const reading = fuse({
-    screen: line,
-    redrawn: undefined,
-    keys: state.line.keys.state,
-    plain: state.plain,
-    doubts,
-  });
+  const reading = weighed(state, { screen: line, redrawn: undefined, doubts });
   const canProbe = state.settings.probes && mayProbe(state);
   if (reading.doubts.includes('search') && canProbe && !state.line.expanded && !state.line.viKeys) {
     state.line.expanded = true;
@@ -63,13 +58,7 @@ export function afterExpansion(state: GateState, phase: ExpandPhase): Probed {
   if (!time.isQuiet(phase.since, true) && !time.isLate(phase.since, SETTLE_BOUND)) return WAITING;
   const shown = lineOnScreen(state);
   if (agreed(shown, line.keys.state) === undefined) line.keys.forget('redrawn');
-  const reading = fuse({
-    screen: shown,
-    redrawn: undefined,
-    keys: line.keys.state,
-    plain: state.plain,
-    doubts: [],
-  });
+  const reading = weighed(state, { screen: shown, redrawn: undefined, doubts: [] });
   const way = redrawWay(state, reading);
   if (way !== undefined) return startRedraw(state, phase.held, shown, way);
   return { kind: 'reading', reading: doubted(state, reading, []) };
@@ -94,12 +83,10 @@ export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
   const tried = state.redraws[phase.way];
   tried.note(redrawn !== undefined);
   const line = lineOnScreen(state);
-  const reading = fuse({
+  const reading = weighed(state, {
     // The screen may have changed under the first reading.
     screen: redrawn === undefined ? line : phase.passive,
     redrawn,
-    keys: state.line.keys.state,
-    plain: state.plain,
     doubts: redrawn === undefined && tried.worthTrying ? ['not-redrawn'] : [],
   });
   if (phase.way === 'rows' && redrawn === undefined && reading.confidence < CERTAIN && mayWiden(state)) {

@@ -48,6 +48,8 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     judged.keyClass === 'submit'
       ? { keys: line.keys, anchor: line.anchor, text }
       : undefined;
+  // What the gate has typed anew is not what the shell had reported.
+  if (origin === 'user' && line.report?.allow !== undefined) state.out.toDevice(line.report.allow, 'gate');
   state.out.toDevice(bytes, origin);
   line.keys = new KeysModel();
   line.reset();

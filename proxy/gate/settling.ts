@@ -7,6 +7,7 @@ import type { GateState } from './gate-state.ts';
 import { lineOnScreen } from './line-start.ts';
 import type { SettlePhase } from './phases.ts';
 import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
+import { reportShown } from './witnessing.ts';
 
 export interface Settled {
   readonly line: LineOnScreen;
@@ -18,6 +19,7 @@ export function settled(state: GateState, phase: SettlePhase): Settled | undefin
   const { time } = state;
   const keys = state.line.keys.state;
   const line = lineOnScreen(state);
+  if (reportShown(state, line)) return { line, doubts: [] };
   if (keys.kind === 'known' && echoCanBeTold(state) && showsAllTyped(line, keys)) return { line, doubts: [] };
   const late = time.isLate(phase.from, SETTLE_BOUND);
   const slow = state.line.slow || keys.kind === 'unknown';

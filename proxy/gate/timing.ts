@@ -1,6 +1,6 @@
 // The gate's clock and its bounds: what was last heard from either side, how long silence must last before it means
 // something, and how long each wait may take at most. All times are milliseconds on the caller's clock; nothing here
-// starts a timer.
+// starts a timer. The clock can stand still, while an administrator holds the session.
 
 /** A line whose echo never settles is read as it stands after this long, plus two round trips. */
 export const SETTLE_BOUND = 1_000;
@@ -24,6 +24,8 @@ const MOST_ROUND_TRIP = 5_000;
 
 export class Timing {
   #now: number;
+  /** Time that the gate stood still for: it is left out of every count here. */
+  #stood = 0;
   #roundTrip: number;
   #lastDevice: number;
   #lastKey: number;
@@ -59,8 +61,23 @@ export class Timing {
     return this.#now - this.#lastDevice;
   }
 
+  /** `now` on the caller's clock. */
   set(now: number): void {
-    this.#now = now;
+    this.#now = now - this.#stood;
+  }
+
+  /** The clock stood still until `now` on the caller's clock. */
+  stoodUntil(now: number): void {
+    this.#stood = Math.max(this.#stood, now - this.#now);
+  }
+
+  /** A time of here on the caller's clock, and back. */
+  outside(time: number): number {
+    return time + this.#stood;
+  }
+
+  inside(time: number): number {
+    return time - this.#stood;
   }
 
   measured(roundTrip: number): void {

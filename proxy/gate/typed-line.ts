@@ -3,6 +3,7 @@
 import { KeysModel } from '../terminal/keys-model.ts';
 import type { Anchor } from '../terminal/prompt.ts';
 import { EchoWitness } from './echo-witness.ts';
+import type { Reported } from './witnessing.ts';
 
 export class TypedLine {
   keys = new KeysModel();
@@ -26,6 +27,8 @@ export class TypedLine {
   expanded = false;
   /** A completion's suffix was taken back for it. */
   suffixSettled = false;
+  /** What the shell itself said that it is, when it was asked for it. */
+  report: Reported | undefined;
 
   reset(): void {
     this.keys.reset();
@@ -38,5 +41,6 @@ export class TypedLine {
     this.editorCameBack = false;
     this.expanded = false;
     this.suffixSettled = false;
+    this.report = undefined;
   }
 }
