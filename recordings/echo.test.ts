@@ -35,7 +35,7 @@ describe('a line typed key by key', () => {
     matcher.shown('a');
     matcher.typed('b');
     expect(matcher.typed('\r')).toEqual([]);
-    expect(matcher.shown('\r\nb is what follows')).toEqual([{ kind: 'hidden' }]);
+    expect(matcher.shown('\r\nb is what follows')).toEqual([{ kind: 'hidden', keys: 2 }]);
   });
 
   it('is hidden when stars come back', () => {
@@ -44,7 +44,7 @@ describe('a line typed key by key', () => {
       matcher.typed(key);
       matcher.shown('*');
     }
-    expect(matcher.typed('\r')).toEqual([{ kind: 'hidden' }]);
+    expect(matcher.typed('\r')).toEqual([{ kind: 'hidden', keys: 6 }]);
   });
 
   it('is hidden when a background program writes amid it, even text that starts alike', () => {
@@ -70,7 +70,7 @@ describe('a line that comes in one piece', () => {
   it('is hidden when a new line comes first, as at a password prompt', () => {
     const matcher = new EchoMatcher();
     matcher.typed('root\r');
-    expect(matcher.shown('\r\nroot@web1:~# ')).toEqual([{ kind: 'hidden' }]);
+    expect(matcher.shown('\r\nroot@web1:~# ')).toEqual([{ kind: 'hidden', keys: 4 }]);
   });
 
   it('does not vouch for the line before it', () => {
@@ -88,7 +88,7 @@ describe('bounds', () => {
     const long = 'x'.repeat(10_000);
     matcher.typed(long);
     matcher.shown(long);
-    expect(matcher.typed('\r')).toEqual([{ kind: 'hidden' }]);
+    expect(matcher.typed('\r')).toEqual([{ kind: 'hidden', keys: 10_000 }]);
   });
 
   it('hides lines when too many wait for an echo', () => {
@@ -101,7 +101,7 @@ describe('bounds', () => {
   it('stores nothing of a line that was never submitted', () => {
     const matcher = new EchoMatcher();
     matcher.typed('half a line');
-    expect(matcher.finish()).toEqual([{ kind: 'hidden' }]);
+    expect(matcher.finish()).toEqual([{ kind: 'hidden', keys: 11 }]);
   });
 });
 

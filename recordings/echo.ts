@@ -6,8 +6,8 @@
 export type EchoVerdict =
   /** The line, with its control keys and the submit key, was shown by the device and may be stored. */
   | { readonly kind: 'echoed'; readonly text: string }
-  /** Something was typed that the device did not show; neither its text nor its length is told. */
-  | { readonly kind: 'hidden' };
+  /** So many keys were typed, the submit key not counted, that the device did not show. Their text is not told. */
+  | { readonly kind: 'hidden'; readonly keys: number };
 
 /** Lines longer than this are not judged but hidden. Characters. */
 const maximumLine = 4096;
@@ -21,11 +21,13 @@ const longestEcho = 512;
 const decoration =
   /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[()][0-9A-B]|\u001b[=>78DM]|[\u0007\b]/g;
 // One control key, or a run of printable text.
-const keys = /\u001b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|.)?|[\u0000-\u001f\u007f]|[^\u0000-\u001f\u007f]+/gu;
+const keystroke = /\u001b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|.)?|[\u0000-\u001f\u007f]|[^\u0000-\u001f\u007f]+/gu;
 
 interface Line {
   /** Everything typed, control keys included. */
   text: string;
+  /** Characters and control keys typed before the submit key. */
+  keys: number;
   /** Printable text that the device has not shown yet. */
   owed: string;
   shown: 'so far' | 'no';
@@ -33,7 +35,7 @@ interface Line {
 }
 
 function emptyLine(): Line {
-  return { text: '', owed: '', shown: 'so far', submitted: false };
+  return { text: '', keys: 0, owed: '', shown: 'so far', submitted: false };
 }
 
 export class EchoMatcher {
@@ -42,7 +44,7 @@ export class EchoMatcher {
 
   /** Takes decoded keys; answers the lines that are settled by them. */
   typed(text: string): EchoVerdict[] {
-    for (const [key] of text.matchAll(keys)) {
+    for (const [key] of text.matchAll(keystroke)) {
       const line = this.#line;
       line.text += key;
       if (key === '\r' || key === '\n' || key === '\u0003' || key === '\u0004' || key === '\u001a') {
@@ -51,7 +53,8 @@ export class EchoMatcher {
         this.#line = emptyLine();
       } else if (!/^[\u0000-\u001f\u007f]/.test(key)) {
         line.owed += key;
-      }
+        line.keys += [...key].length;
+      } else line.keys += 1;
       if (line.text.length > maximumLine) {
         line.shown = 'no';
         line.text = '';
@@ -96,10 +99,10 @@ export class EchoMatcher {
 
   /** The end of the channel: what is still open is not stored. */
   finish(): EchoVerdict[] {
-    const rest = [...this.#waiting, this.#line].some((line) => line.owed !== '' || line.shown === 'no');
+    const rest = [...this.#waiting, this.#line].filter((line) => line.owed !== '' || line.shown === 'no');
     this.#waiting = [];
     this.#line = emptyLine();
-    return rest ? [{ kind: 'hidden' }] : [];
+    return rest.map(({ keys }) => ({ kind: 'hidden', keys }));
   }
 
   #settle(): EchoVerdict[] {
@@ -109,7 +112,9 @@ export class EchoMatcher {
       if (first === undefined) return verdicts;
       if (first.shown === 'so far' && first.owed !== '') return verdicts;
       this.#waiting.shift();
-      verdicts.push(first.shown === 'no' ? { kind: 'hidden' } : { kind: 'echoed', text: first.text });
+      verdicts.push(
+        first.shown === 'no' ? { kind: 'hidden', keys: first.keys } : { kind: 'echoed', text: first.text },
+      );
     }
   }
 }

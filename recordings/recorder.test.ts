@@ -108,7 +108,7 @@ describe('the first terminal', () => {
     );
   });
 
-  it('stores echoed keys, and of others only that there were some, at most once a second', () => {
+  it('stores echoed keys, and of others only how many there were', () => {
     const tape = new Tape();
     tape.recorder.channelStarted(0, shell);
     tape.recorder.input(0, Buffer.from('ls\r'));
@@ -119,7 +119,7 @@ describe('the first terminal', () => {
     }
     tape.recorder.end();
     expect(tape.text('i')).toBe('ls\r');
-    expect(tape.words(0, 'hidden')).toEqual(['']);
+    expect(tape.words(0, 'hidden')).toEqual(['{"keys":7}', '{"keys":7}']);
     expect(tape.lines.join('')).not.toContain('hunter');
     const [end = '{}'] = tape.words(0, 'end');
     expect(JSON.parse(end)).toMatchObject({ input: { bytes: 19 } });

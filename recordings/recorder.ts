@@ -6,6 +6,7 @@ import { TextDecoder } from 'node:util';
 import { EchoMatcher, type EchoVerdict } from './echo.ts';
 import { type ChannelWord, encodeChannelData, encodeEvent, encodeSize } from './format.ts';
 import type { LiveChannel } from './live.ts';
+import type { RedactingStream, RedactionRules } from './redaction-rules.ts';
 import type { RecordedChannel, RecordedOutcome } from './session.ts';
 
 export interface RecorderSink {
@@ -18,6 +19,8 @@ export interface RecorderOptions {
   readonly commandOutputBytes: number;
   /** `echoed`: keys that the device showed again are stored as input; `none`: no keys are. */
   readonly input: 'echoed' | 'none';
+  /** What is taken out of text before it is stored. */
+  readonly redaction?: RedactionRules | undefined;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
 }
@@ -30,8 +33,6 @@ export const defaultRecorderOptions: RecorderOptions = {
 
 /** Input shorter than this gets no hash: a hash of something short, a password say, can be guessed. Bytes. */
 const hashedInputBytes = 4096;
-/** Events of one session's hidden keys are at least this far apart, so that they don't tell a length. Milliseconds. */
-const hiddenInterval = 1000;
 /** Channels that one recording follows at a time; SSH servers allow far fewer. */
 const maximumChannels = 4096;
 
@@ -45,6 +46,7 @@ interface OutputStream {
   bytes: number;
   readonly hash: Hash;
   readonly decoder: TextDecoder;
+  readonly redacting: RedactingStream | undefined;
   keeping: Keeping;
 }
 
@@ -60,7 +62,6 @@ interface Channel {
   input: { bytes: number; readonly hash: Hash | undefined };
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
-  hiddenAt: number;
 }
 
 /** Characters of a marker's JSON. */
@@ -95,7 +96,8 @@ export class Recorder {
       this.#emit('r', encodeSize(terminal.columns, terminal.rows));
     }
     const shown = terminal === undefined ? undefined : { ...terminal, type: terminal.type.slice(0, 64) };
-    const told = JSON.stringify({ kind, detail: detail.slice(0, 64 * 1024), terminal: shown, plain });
+    const about = this.#redacted(detail).slice(0, 64 * 1024);
+    const told = JSON.stringify({ kind, detail: about, terminal: shown, plain });
     this.#tell(number, 'start', told);
     const keeping = (): Keeping => {
       if (terminal !== undefined || kind === 'shell') return { kind: 'whole' };
@@ -106,6 +108,7 @@ export class Recorder {
       bytes: 0,
       hash: createHash('sha256'),
       decoder: new TextDecoder('utf-8', { ignoreBOM: true }),
+      redacting: this.#options.redaction?.stream(),
       keeping: keeping(),
     });
     this.#channels.set(number, {
@@ -119,7 +122,6 @@ export class Recorder {
       input: { bytes: 0, hash: terminal === undefined ? createHash('sha256') : undefined },
       stdout: stream(),
       stderr: stream(),
-      hiddenAt: Number.NEGATIVE_INFINITY,
     });
   }
 
@@ -225,7 +227,8 @@ export class Recorder {
   marker(number: number, kind: string, data: Readonly<Record<string, unknown>>): void {
     if (this.#phase === 'ended') return;
     const word = kind.replace(/[^a-z-]/g, '').slice(0, 32);
-    let json = JSON.stringify({ kind: word, ...data });
+    const noted = this.#options.redaction?.redactWithin(data) ?? data;
+    let json = JSON.stringify(Object.assign({ kind: word }, noted));
     if (json.length > maximumMarker) json = JSON.stringify({ kind: word, cut: json.slice(0, maximumMarker) });
     this.#emit('c', encodeChannelData(number, 'mark', json), word);
   }
@@ -253,21 +256,26 @@ export class Recorder {
     for (const verdict of verdicts) {
       switch (verdict.kind) {
         case 'echoed':
-          if (channel.plain) this.#emit('i', verdict.text);
-          else this.#tell(channel.number, 'i', verdict.text);
+          if (channel.plain) this.#emit('i', this.#redacted(verdict.text));
+          else this.#tell(channel.number, 'i', this.#redacted(verdict.text));
           break;
-        case 'hidden': {
-          const now = this.#options.now();
-          if (now - channel.hiddenAt < hiddenInterval) break;
-          channel.hiddenAt = now;
-          this.#tell(channel.number, 'hidden', '');
+        case 'hidden':
+          this.#tell(channel.number, 'hidden', JSON.stringify({ keys: verdict.keys }));
           break;
-        }
       }
     }
   }
 
-  #show(channel: Channel, name: 'stdout' | 'stderr', text: string): void {
+  #redacted(text: string): string {
+    return this.#options.redaction?.redact(text) ?? text;
+  }
+
+  #show(channel: Channel, name: 'stdout' | 'stderr', shown: string): void {
+    const text = channel[name].redacting?.feed(shown) ?? shown;
+    this.#store(channel, name, text);
+  }
+
+  #store(channel: Channel, name: 'stdout' | 'stderr', text: string): void {
     if (text === '') return;
     if (channel.plain && name === 'stdout') this.#emit('o', text);
     else this.#tell(channel.number, name === 'stdout' ? 'o' : 'e', text);
@@ -275,14 +283,17 @@ export class Recorder {
 
   #cut(channel: Channel, name: 'stdout' | 'stderr', reason: 'bound' | 'binary'): void {
     this.#show(channel, name, channel[name].decoder.decode());
+    this.#store(channel, name, channel[name].redacting?.flush() ?? '');
     channel[name].keeping = { kind: 'counted' };
     this.#tell(channel.number, 'cut', JSON.stringify({ stream: name, reason }));
   }
 
-  /** What is left of a character that never became whole is shown as a replacement. */
+  /** What is left of a character that never became whole is shown as a replacement, and what was kept back is stored. */
   #flush(channel: Channel): void {
     for (const name of ['stdout', 'stderr'] as const) {
-      if (channel[name].keeping.kind !== 'counted') this.#show(channel, name, channel[name].decoder.decode());
+      if (channel[name].keeping.kind === 'counted') continue;
+      this.#show(channel, name, channel[name].decoder.decode());
+      this.#store(channel, name, channel[name].redacting?.flush() ?? '');
     }
   }
 

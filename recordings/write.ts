@@ -6,16 +6,19 @@ import { headerOf } from './format.ts';
 import type { Recipient, Signer } from './keys.ts';
 import { type LiveChannel, LiveWatch, type RecentLines } from './live.ts';
 import { defaultRecorderOptions, Recorder, type RecorderOptions, type RecorderSink } from './recorder.ts';
+import type { RedactionRules } from './redaction-rules.ts';
 import { Reserve } from './reserve.ts';
 import { SealedFile, type SealedFileOptions } from './sealed-file.ts';
 import type { RecordedChannel, RecordedOutcome, RecordedSession } from './session.ts';
 
-/** Keys are asked for at each session's start, so that a missing one stops sessions and not the gateway. */
+/** Asked for at each session's start, so that a missing key stops sessions and not the gateway. */
 export interface RecordingKeys {
   /** Throws SP_RECORDING_KEY. */
   signer(): Promise<Signer>;
   /** Whoever may open; at least one. Throws SP_RECORDING_KEY. */
   recipients(): readonly Recipient[];
+  /** What is taken out of a session's text; absent: nothing. */
+  redaction?(): RedactionRules | undefined;
 }
 
 export interface RecordingsOptions extends RecorderOptions {
@@ -66,7 +69,8 @@ export class FileRecordings {
       chunkBytes,
       chunkAge,
     };
-    const recorder = await FileRecorder.open(this.#root, session, files, this.#options, () =>
+    const options = { ...this.#options, redaction: this.#keys.redaction?.() ?? this.#options.redaction };
+    const recorder = await FileRecorder.open(this.#root, session, files, options, () =>
       this.#running.delete(session.id),
     );
     this.#running.set(session.id, recorder);

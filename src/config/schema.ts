@@ -4,6 +4,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { outputsSchema } from './outputs.ts';
+import { redactionSchema } from './redaction.ts';
 import { type Reading, readBytes, readList, readSeconds, readSocketAddress } from './units.ts';
 
 type Read<T> = (text: string | number) => Reading<T>;
@@ -153,6 +154,7 @@ export const settingsSchema = z.strictObject({
       recipients: words(32)
         .refine((list) => list.length > 0, 'must name somebody')
         .prefault('gateway'),
+      redact: redactionSchema.prefault([]),
     })
     .prefault({}),
   masterKey: z.strictObject({ file: path.optional() }).prefault({}),

@@ -23,6 +23,7 @@ import type { SessionRegister } from '../../proxy/server/ports.ts';
 import { SERVER_ALGORITHMS, SUPPORTED_ALGORITHMS } from '../../proxy/transport/algorithms.ts';
 import { loadHostKeys } from '../../proxy/transport/host-keys.ts';
 import type { ServerTransportOptions } from '../../proxy/transport/transport.ts';
+import type { RedactionRules } from '../../recordings/redaction-rules.ts';
 import { createApprovals } from '../audit/approvals.ts';
 import { createCommandLog } from '../audit/command-log.ts';
 import { createIdentification } from '../audit/identification.ts';
@@ -34,7 +35,7 @@ import { openVault } from '../directory/vault.ts';
 import { openStore } from '../store/store.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
-import { notedInRecordings, recordingsFrom } from './recordings.ts';
+import { notedInRecordings, recordingsFrom, redactionOf } from './recordings.ts';
 import { hostKeyFolder, policySource, workerName } from './state.ts';
 import type { Composition, ConnectionHooks } from './worker.ts';
 
@@ -53,6 +54,8 @@ interface Live {
   readonly revocations: LoginDependencies['revocations'];
   readonly connection: ConnectionSettings;
   readonly transport: Omit<ServerTransportOptions, 'hostKeys'>;
+  /** For sessions that start from now on. */
+  readonly redaction: RedactionRules | undefined;
 }
 
 export class KeyFileError extends Error {
@@ -116,6 +119,7 @@ const liveOf = (config: Config): Live => {
       handshakeTimeout: ssh.limits.handshakeSeconds * 1000,
       keepalive: keepalive(ssh.keepaliveSeconds),
     },
+    redaction: redactionOf(config),
   };
 };
 
@@ -134,7 +138,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     masterKey: config.masterKey,
     gateway: workerName(config.name, context.workerPid),
   });
-  const recordings = recordingsFrom(config);
+  const recordings = recordingsFrom(config, () => live.redaction);
   const passwords = await createPasswordChecker();
   const turns = createTurns();
   const refusals = new RefusedCredentials();

@@ -12,6 +12,7 @@ import {
   recipientFrom,
 } from '../../recordings/keys.ts';
 import { type Recovered, recoverRecordings } from '../../recordings/recover.ts';
+import { RedactionRules } from '../../recordings/redaction-rules.ts';
 import { FileRecordings } from '../../recordings/write.ts';
 import type { Config } from '../config/load.ts';
 import { readMasterKeyFile, readMasterKeys } from '../directory/master-key.ts';
@@ -58,12 +59,24 @@ export const recordingRecipients = (config: RecordingsConfig): readonly Recipien
     return own;
   });
 
-/** Throws SP_RECORDING_KEY for recipients that are no keys. */
-export const recordingsFrom = (config: RecordingsConfig): FileRecordings => {
+/** What is taken out of recordings; undefined: nothing. Throws SP_RECORDING_PATTERN. */
+export const redactionOf = (config: RecordingsConfig): RedactionRules | undefined =>
+  config.recordings.redact.length === 0 ? undefined : new RedactionRules(config.recordings.redact);
+
+/**
+ * `redaction` is asked for as each session starts. Throws SP_RECORDING_KEY for recipients that are no keys, and
+ * SP_RECORDING_PATTERN.
+ */
+export const recordingsFrom = (
+  config: RecordingsConfig,
+  redaction: () => RedactionRules | undefined = () => redactionOf(config),
+): FileRecordings => {
   for (const word of config.recordings.recipients) if (word !== 'gateway') recipientFrom(word);
+  redactionOf(config);
   return new FileRecordings(recordingsFolder(config.recordings.url), {
     signer: () => loadSigner(signingKeyFile(config)),
     recipients: () => recordingRecipients(config),
+    redaction,
   });
 };
 

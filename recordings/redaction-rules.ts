@@ -1,0 +1,267 @@
+// Patterns of what must not stand in a recording, and their use on text that comes in pieces. A rule takes out each match,
+// or everything from a match to where another pattern ends it. Expressions run in linear time (RE2). They see lines
+// without colours and other control sequences. Text that a match could still grow into is kept back, in memory only,
+// until its line is complete. It knows nothing of files; redact.ts uses the same rules on what is sealed already.
+import { RE2JS } from 're2js';
+import { RecordingError, reasonOf } from './errors.ts';
+
+export interface RedactionRule {
+  /** Stands in place of what was taken out. */
+  readonly name: string;
+  readonly pattern: string;
+  /** What is taken out goes on, over many lines, to the end of this pattern's next match. */
+  readonly until?: string | undefined;
+}
+
+interface CompiledRule {
+  readonly name: string;
+  readonly pattern: RE2JS;
+  readonly until: RE2JS | undefined;
+  /** With which every match begins; empty when that can't be told. */
+  readonly literal: string;
+}
+
+/** A line longer than this is looked at before it ends. Characters. */
+const longestLine = 16 * 1024;
+/** Of such a line so much is kept back, for a match may go on. Characters. */
+const longestMatch = 2048;
+/** A match that is to be ended by `until` ends after so much all the same. Characters. */
+const longestBlock = 256 * 1024;
+
+// What a screen does not show as text.
+const invisible =
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^X][^\u0007\u001b]*(?:\u0007|\u001b\\)|[ -/]*[0-~])|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const unfinishedSequence =
+  /\u001b(?:\[[0-?]{0,256}[ -/]{0,16}|[\]P_^X][^\u0007\u001b]{0,4096}\u001b?|[ -/]{0,16})?$/;
+/** A title, say: text that is not on the screen. */
+const strings = /(\u001b[\]P_^X])([^\u0007\u001b]+)/g;
+
+/** The characters with which every match of an expression begins. Errs to none. */
+export function literalStart(pattern: string): string {
+  const literal = /^[A-Za-z0-9_ =:;,"'@#%&<>/~-]*/.exec(pattern)?.[0] ?? '';
+  const rest = pattern.slice(literal.length);
+  if (pattern.includes('|')) return '';
+  // A quantifier takes the character before it along.
+  return /^[?*+{]/.test(rest) ? literal.slice(0, -1) : literal;
+}
+
+function compile(pattern: string, name: string): RE2JS {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    throw new RecordingError('SP_RECORDING_PATTERN', `redaction ${name}: ${reasonOf(error)}`, error);
+  }
+}
+
+export class RedactionRules {
+  readonly #rules: readonly CompiledRule[];
+
+  /** Throws SP_RECORDING_PATTERN for an expression that is none, or that matches nothing at all. */
+  constructor(rules: readonly RedactionRule[]) {
+    this.#rules = rules.map(({ name, pattern, until }) => {
+      const compiled = compile(pattern, name);
+      if (compiled.matcher('').find()) {
+        throw new RecordingError('SP_RECORDING_PATTERN', `redaction ${name}: the pattern matches empty text`);
+      }
+      return {
+        name: name.replace(/[^\w.-]/g, '').slice(0, 64),
+        pattern: compiled,
+        until: until === undefined ? undefined : compile(until, name),
+        literal: literalStart(pattern),
+      };
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  /** A text that is whole. */
+  redact(text: string): string {
+    const stream = this.stream();
+    return stream.feed(text) + stream.flush();
+  }
+
+  /** Every text within a value, names of fields left alone. */
+  redactWithin(value: unknown): unknown {
+    if (typeof value === 'string') return this.redact(value);
+    if (Array.isArray(value)) return value.map((one: unknown) => this.redactWithin(one));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, this.redactWithin(one)]));
+  }
+
+  stream(): RedactingStream {
+    return new RedactingStream(this.#rules);
+  }
+}
+
+/** A line as it is seen, and where its characters stand in the line as it came. */
+interface Seen {
+  /** Of the line as it came. */
+  readonly length: number;
+  readonly text: string;
+  readonly places: readonly number[] | undefined;
+}
+
+function seen(line: string): Seen {
+  if (line.search(invisible) < 0) return { length: line.length, text: line, places: undefined };
+  let text = '';
+  const places: number[] = [];
+  let from = 0;
+  const add = (to: number): void => {
+    for (let at = from; at < to; at += 1) places.push(at);
+    text += line.slice(from, to);
+  };
+  for (const match of line.matchAll(invisible)) {
+    add(match.index);
+    from = match.index + match[0].length;
+  }
+  add(line.length);
+  return { length: line.length, text, places };
+}
+
+const placeOf = ({ text, places }: Seen, at: number, end: number): number =>
+  places === undefined ? at : at >= text.length ? end : (places[at] ?? end);
+
+/** Behind the last character before `end`, not behind the sequences that follow it. */
+const placeAfter = (line: Seen, end: number, otherwise: number): number =>
+  end === 0 ? 0 : placeOf(line, end - 1, otherwise - 1) + 1;
+
+/** What of the sequences in a part that is taken out still has to reach a screen. */
+const sequencesOf = (part: string): string =>
+  (part.match(invisible) ?? []).filter((one) => one.length > 1).join('');
+
+type Inside = { readonly rule: CompiledRule; readonly until: RE2JS; characters: number } | undefined;
+
+export class RedactingStream {
+  readonly #rules: readonly CompiledRule[];
+  #held = '';
+  #inside: Inside;
+
+  constructor(rules: readonly CompiledRule[]) {
+    this.#rules = rules;
+  }
+
+  /** Answers what may be stored now. */
+  feed(text: string): string {
+    this.#held += text;
+    let out = '';
+    for (let end = this.#held.indexOf('\n'); end >= 0; end = this.#held.indexOf('\n')) {
+      out += this.#line(this.#held.slice(0, end + 1));
+      this.#held = this.#held.slice(end + 1);
+    }
+    const free = this.#freeUntil();
+    if (free > 0) {
+      out += this.#line(this.#held.slice(0, free));
+      this.#held = this.#held.slice(free);
+    }
+    return out;
+  }
+
+  /** Nothing follows that belongs to what came before: what was kept back, redacted. */
+  flush(): string {
+    const held = this.#held;
+    this.#held = '';
+    return held === '' ? '' : this.#line(held);
+  }
+
+  /** How much of the line under way no match can begin in, or, of one that is too long, does not lie across. */
+  #freeUntil(): number {
+    const held = this.#held;
+    if (held === '') return 0;
+    if (held.length > longestLine) return this.#cutBefore(held.length - longestMatch);
+    if (this.#inside !== undefined) return 0;
+    const line = seen(held.slice(0, unfinishedSequence.exec(held)?.index));
+    let free = line.text.length;
+    for (const { literal } of this.#rules) {
+      if (literal === '') return 0;
+      free = Math.min(free, possibleStart(line.text, literal));
+    }
+    return placeOf(line, free, line.length);
+  }
+
+  #cutBefore(wanted: number): number {
+    const line = seen(this.#held);
+    // No half of a character.
+    let cut = /[\udc00-\udfff]/.test(this.#held.charAt(wanted)) ? wanted - 1 : wanted;
+    const inside = this.#inside;
+    for (const pattern of inside === undefined ? this.#rules.map((rule) => rule.pattern) : [inside.until]) {
+      const matcher = pattern.matcher(line.text);
+      while (matcher.find()) {
+        const start = placeOf(line, matcher.start(), this.#held.length);
+        const end = placeOf(line, matcher.end(), this.#held.length);
+        if (start < cut && end > cut) cut = start > 0 ? start : end;
+      }
+    }
+    return cut;
+  }
+
+  #line(line: string): string {
+    let rest = line.replace(strings, (_, start: string, text: string) => `${start}${this.#bare(text)}`);
+    let out = '';
+    while (rest !== '') {
+      if (this.#inside !== undefined) {
+        const inside = this.#inside;
+        const view = seen(rest);
+        const matcher = inside.until.matcher(view.text);
+        const ended = matcher.find();
+        const end = ended ? placeAfter(view, matcher.end(), rest.length) : rest.length;
+        inside.characters += end;
+        out += sequencesOf(rest.slice(0, end));
+        rest = rest.slice(end);
+        if (ended || inside.characters > longestBlock) this.#inside = undefined;
+        continue;
+      }
+      const view = seen(rest);
+      const found = this.#first(view.text);
+      if (found === undefined) return out + rest;
+      const { rule, start, end } = found;
+      const from = placeOf(view, start, rest.length);
+      const to = placeAfter(view, end, rest.length);
+      const taken = rest.slice(from, to);
+      const newline = taken.endsWith('\n') && rule.until === undefined ? '\r\n' : '';
+      out += `${rest.slice(0, from)}[redacted ${rule.name}]${sequencesOf(taken)}${newline}`;
+      rest = rest.slice(to);
+      if (rule.until !== undefined) this.#inside = { rule, until: rule.until, characters: 0 };
+    }
+    return out;
+  }
+
+  /** Text without sequences in it. */
+  #bare(text: string): string {
+    let rest = text;
+    let out = '';
+    for (let found = this.#first(rest); found !== undefined; found = this.#first(rest)) {
+      out += `${rest.slice(0, found.start)}[redacted ${found.rule.name}]`;
+      rest = found.rule.until === undefined ? rest.slice(found.end) : '';
+    }
+    return out + rest;
+  }
+
+  /** The match that begins first; of several, the longest. */
+  #first(
+    text: string,
+  ): { readonly rule: CompiledRule; readonly start: number; readonly end: number } | undefined {
+    let best: { readonly rule: CompiledRule; readonly start: number; readonly end: number } | undefined;
+    for (const rule of this.#rules) {
+      if (rule.literal !== '' && !text.includes(rule.literal)) continue;
+      const matcher = rule.pattern.matcher(text);
+      if (!matcher.find() || matcher.end() === matcher.start()) continue;
+      const [start, end] = [matcher.start(), matcher.end()];
+      if (best === undefined || start < best.start || (start === best.start && end > best.end)) {
+        best = { rule, start, end };
+      }
+    }
+    return best;
+  }
+}
+
+/** The first place from which `literal` stands in the text, or may yet when it goes on. */
+function possibleStart(text: string, literal: string): number {
+  const whole = text.indexOf(literal);
+  if (whole >= 0) return whole;
+  for (let length = Math.min(literal.length - 1, text.length); length > 0; length -= 1) {
+    if (text.endsWith(literal.slice(0, length))) return text.length - length;
+  }
+  return text.length;
+}
