@@ -54,6 +54,12 @@ module.exports = {
       '^(src/(oversight|events|behaviour|store|directory|audit)/|proxy/login/|proxy/[^/]+/ports\\.ts$)',
       'behaviour over the store; the ports are types, proxy/login checks who the user is once more',
     ),
+    only(
+      'api-is-part-of-the-control-plane',
+      '^src/api/',
+      '^(src/(?!cli/)|policies/|recordings/|proxy/login/)',
+      'it reaches live sessions through the control socket only',
+    ),
     only('config-stands-alone', '^src/config/', '^src/config/'),
   ],
   options: {

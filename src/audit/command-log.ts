@@ -110,6 +110,10 @@ export interface CommandFilter {
   /** The name of the first command. */
   readonly word: string | undefined;
   readonly outcome: string | undefined;
+  /** Submitted before. */
+  readonly until?: number | undefined;
+  /** Only those that met a rule. */
+  readonly audited?: boolean;
 }
 
 const filtered = (store: Store, filter: CommandFilter) => {
@@ -120,6 +124,8 @@ const filtered = (store: Store, filter: CommandFilter) => {
   if (filter.credential !== undefined) query = query.where('credential_name', '=', filter.credential);
   if (filter.word !== undefined) query = query.where('word', '=', filter.word);
   if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome);
+  if (filter.until !== undefined) query = query.where('at', '<', filter.until);
+  if (filter.audited === true) query = query.where('rules_json', '<>', '[]');
   if (filter.session !== undefined) {
     // `~` sorts after every character of an id.
     query = query.where('session_id', '>=', filter.session).where('session_id', '<', `${filter.session}~`);

@@ -63,6 +63,11 @@ const addresses = words(32).transform((list, context) =>
   list.map((word) => accept(readSocketAddress, word, context)),
 );
 
+/** `off`: none. */
+const addressesOrOff = words(32).transform((list, context) =>
+  list.length === 1 && list[0] === 'off' ? [] : list.map((word) => accept(readSocketAddress, word, context)),
+);
+
 const networks = words(1024).transform((list, context) => {
   for (const word of list) {
     if (!ipaddr.isValidCIDR(word) && !ipaddr.isValid(word))
@@ -139,7 +144,7 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   admin: z
     .strictObject({
-      listen: addresses.prefault('127.0.0.1:8022'),
+      listen: addressesOrOff.prefault('127.0.0.1:8022'),
       certificate: path.optional(),
       key: path.optional(),
     })

@@ -108,6 +108,9 @@ export interface SessionFilter {
   readonly since: number | undefined;
   readonly user: string | undefined;
   readonly device: string | undefined;
+  /** Started before. */
+  readonly until?: number | undefined;
+  readonly credential?: string | undefined;
   /** An id, or the beginning of one. */
   readonly session: string | undefined;
   readonly live: boolean;
@@ -121,6 +124,8 @@ export const listSessions = (store: Store, filter: SessionFilter): Promise<Page<
   if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since);
   if (filter.user !== undefined) query = query.where('user_name', '=', filter.user);
   if (filter.device !== undefined) query = query.where('device_name', '=', filter.device);
+  if (filter.until !== undefined) query = query.where('started_at', '<', filter.until);
+  if (filter.credential !== undefined) query = query.where('credential_name', '=', filter.credential);
   if (filter.live) query = query.where('ended_at', 'is', null);
   if (filter.session !== undefined) {
     // `~` sorts after every character of an id.

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import type { Config } from '../config/load.ts';
+import { AdminProcess } from './admin.ts';
 import { forkWorkers } from './forked-worker.ts';
 import { inProcessWorkers } from './in-process-worker.ts';
 import { createLog, type Log } from './log.ts';
@@ -19,7 +20,8 @@ export interface GatewayRun {
   readonly until: AbortSignal;
   /** Aborted: end now. */
   readonly urgently?: AbortSignal;
-  readonly onReady?: (supervisor: Supervisor) => void;
+  /** `admin` tells where the console is, once it has settled. */
+  readonly onReady?: (supervisor: Supervisor, admin: AdminProcess) => void;
 }
 
 export class DataFolderError extends Error {
@@ -73,7 +75,14 @@ export const runGateway = async (run: GatewayRun): Promise<void> => {
   const current = (): Config => supervisor?.config ?? config;
   const notices = createNotices((topic, payload) => supervisor?.notice(topic, payload));
   await using state = await openState(config, notices, log);
+  const admin = new AdminProcess({
+    config: current,
+    version: version(),
+    log,
+    onNotice: (topic, payload) => supervisor?.notice(topic, payload),
+  });
   supervisor = new Supervisor({
+    admin,
     config,
     log,
     version: version(),
@@ -89,6 +98,6 @@ export const runGateway = async (run: GatewayRun): Promise<void> => {
   const running = supervisor;
   state.onForwarded((session, order) => running.order(session, order));
   run.urgently?.addEventListener('abort', () => running.endNow(), { once: true });
-  await running.run(run.until, () => run.onReady?.(running));
+  await running.run(run.until, () => run.onReady?.(running, admin));
   log.flush();
 };

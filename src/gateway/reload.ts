@@ -17,6 +17,8 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   'ssh.rekeyBytes': (config) => config.ssh.rekeyBytes,
   'ssh.keepaliveSeconds': (config) => config.ssh.keepaliveSeconds,
   'admin.listen': (config) => config.admin.listen,
+  'admin.certificate': (config) => config.admin.certificate,
+  'admin.key': (config) => config.admin.key,
   'store.url': (config) => config.store.url,
   'recordings.url': (config) => config.recordings.url,
   'recordings.recipients': (config) => config.recordings.recipients.join(' '),

@@ -14,6 +14,14 @@ import { createTally } from './tally.ts';
 import { Watches, type Watching } from './watch.ts';
 import { type StartWorker, WorkerPool } from './worker-pool.ts';
 
+/** The API's process as far as the supervisor goes. */
+export interface SupervisedAdmin {
+  start(): void;
+  stop(): Promise<void>;
+  tell(message: { readonly kind: 'notice'; readonly topic: string; readonly payload: string }): void;
+  readonly urls: readonly string[];
+}
+
 export interface SupervisorOptions {
   readonly config: Config;
   readonly log: Log;
@@ -30,6 +38,8 @@ export interface SupervisorOptions {
   readonly noteWatch: (session: LiveSession, by: string) => Promise<void>;
   /** This process's part of the store's messages, when it needs one. */
   readonly notices: Notices;
+  /** The API's process, where there is one. */
+  readonly admin?: SupervisedAdmin;
   /** Tells other gateways of an order for a session that is not here. */
   readonly forward: (session: string, order: Order) => Promise<void>;
 }
@@ -102,6 +112,8 @@ export class Supervisor {
   async run(until: AbortSignal, onReady: () => void = () => {}): Promise<void> {
     await using control = await openControlServer(this.#config.data, (request) => this.#serve(request));
     await this.#options.recover();
+    // Beside the workers' start; what becomes of it never holds them up.
+    this.#options.admin?.start();
     await this.#pool.start();
     const sweep = setInterval(() => this.#sweep(), SWEEP_EVERY);
     try {
@@ -125,7 +137,7 @@ export class Supervisor {
       clearInterval(sweep);
       this.#listener[Symbol.dispose]();
       this.#tally[Symbol.dispose]();
-      await this.#pool.stop(LAST_WORDS);
+      await Promise.all([this.#pool.stop(LAST_WORDS), this.#options.admin?.stop()]);
     }
     this.#log.info('gateway.ended', { uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000) });
   }
@@ -276,6 +288,7 @@ export class Supervisor {
   #notice(topic: string, payload: string): void {
     this.#options.notices.hear(topic, payload);
     this.#pool.tellAll({ kind: 'notice', topic, payload });
+    this.#options.admin?.tell({ kind: 'notice', topic, payload });
   }
 
   /** For the store of this process; see notices.ts. */

@@ -1,0 +1,2318 @@
+// Made by `npm run generate` from the API’s routes. Not to be edited.
+export interface components {
+  schemas: {
+    Approval: {
+      id: string;
+      session: string;
+      user: string;
+      device: string;
+      account: string;
+      command: string;
+      rule: string;
+      askedAt: string;
+      expiresAt: string;
+    };
+    AuditedCommand: {
+      id: string;
+      session: string;
+      channel: number;
+      at: string;
+      second: number;
+      user: string;
+      device: string;
+      credential: string;
+      account: string;
+      source: string;
+      kind: string;
+      context: string;
+      typed: string;
+      command: string;
+      hidden: boolean;
+      analysed: string[];
+      opaque: boolean;
+      word: string;
+      how: string;
+      confidence: number;
+      decision: string;
+      outcome: string;
+      detail: string;
+      rules: {
+        rule: string;
+        action: string;
+        criticality: string;
+        points: number;
+        effective: boolean;
+        shadow: boolean;
+        why: string;
+      }[];
+      criticality: string | null;
+      points: number;
+      policy: string;
+    };
+    Change: {
+      id: string;
+      at: string;
+      actor: string;
+      action: string;
+      kind: string;
+      name: string;
+      before: Record<string, unknown> | null;
+      after: Record<string, unknown> | null;
+    };
+    CommandCount: {
+      of: string;
+      commands: number;
+      audited: number;
+      stopped: number;
+      refused: number;
+      points: number;
+      sessions: number;
+      users: number;
+      first: string;
+      last: string;
+    };
+    Credential: {
+      name: string;
+      device: string;
+      username: string;
+      kind: "password" | "privateKey";
+      createdAt: string;
+      updatedAt: string;
+    };
+    CredentialInput: {
+      device: string;
+      username: string;
+      password?: string;
+      privateKey?: string;
+    };
+    Device: {
+      name: string;
+      host: string;
+      port: number;
+      os: string | null;
+      tags: string[];
+      hostKeys: {
+        key: string;
+        origin: "configured" | "first-use";
+        pinnedAt: string;
+      }[];
+      createdAt: string;
+      updatedAt: string;
+    };
+    DeviceInput: {
+      host: string;
+      port?: number;
+      os?: string | null;
+      tags?: string[];
+      hostKeys?: string[];
+    };
+    GatewayState: {
+      state: "starting" | "ready" | "draining";
+      version: string;
+      startedAt: string;
+      addresses: string[];
+      connections: number;
+      unauthenticated: number;
+      sessions: number;
+      workers: {
+        state: "starting" | "up" | "restarting";
+        connections: number;
+        restarts: number;
+      }[];
+    };
+    Grant: {
+      name: string;
+      users: string[];
+      groups: string[];
+      devices: string[];
+      tags: string[];
+      credentials: string[] | null;
+      channels: ("shell" | "exec" | "sftp" | "scp" | "forward" | "agent" | "x11")[];
+      subsystems: string[];
+      times: string[];
+      recording: "strict" | "best-effort";
+      contact: string | null;
+      createdAt: string;
+      updatedAt: string;
+    };
+    GrantInput: {
+      users?: string[];
+      groups?: string[];
+      devices?: string[];
+      tags?: string[];
+      credentials?: string[] | null;
+      channels?: ("shell" | "exec" | "sftp" | "scp" | "forward" | "agent" | "x11")[];
+      subsystems?: string[];
+      times?: string[];
+      recording?: "strict" | "best-effort";
+      contact?: string | null;
+    };
+    PolicyFile: {
+      file: string;
+      origin: "folder" | "pack";
+      text: string;
+      etag: string;
+    };
+    PolicyVersion: {
+      id: string;
+      at: string;
+      actor: string;
+      file: string;
+      note: string;
+      setVersion: string;
+    };
+    Problem: {
+      type: string;
+      title: string;
+      status: number;
+      code: "SP_API_SIGN_IN" | "SP_API_SIGN_IN_FAILED" | "SP_API_CODE_NEEDED" | "SP_API_LOCKED" | "SP_API_FORBIDDEN" | "SP_API_CROSS_SITE" | "SP_API_MALFORMED" | "SP_API_CURSOR" | "SP_API_UNKNOWN" | "SP_API_METHOD" | "SP_API_EXISTS" | "SP_API_CONFLICT" | "SP_API_CHANGED" | "SP_API_IF_MATCH" | "SP_API_INVALID" | "SP_API_KEY_REUSED" | "SP_API_KEY_BUSY" | "SP_API_TOO_LARGE" | "SP_API_MEDIA_TYPE" | "SP_API_TOO_MANY" | "SP_API_INTERNAL" | "SP_API_UNAVAILABLE";
+      detail: string;
+      faults?: {
+        where: string;
+        message: string;
+      }[];
+    };
+    Recording: {
+      id: string;
+      user: string;
+      device: string;
+      account: string;
+      startedAt: string;
+      duration: number | null;
+      state: "running" | "open" | "complete" | "interrupted" | "unreadable";
+      bytes: number;
+    };
+    Refusal: {
+      id: string;
+      at: string;
+      user: string;
+      source: string;
+      wanted: string;
+      code: string;
+      detail: string;
+    };
+    RuleMatch: {
+      rule: string;
+      description: string | null;
+      action: string;
+      criticality: string;
+      points: number;
+      shadow: boolean;
+      effective: boolean;
+      occurrence: number;
+      occurrences: number;
+      command: number | null;
+      why: string;
+      message: string | null;
+      contact: string | null;
+    };
+    Session: {
+      id: string;
+      user: string;
+      device: string;
+      host: string;
+      port: number;
+      credential: string;
+      account: string;
+      grant: string;
+      recording: string;
+      source: string;
+      client: string;
+      authentication: string;
+      via: string;
+      startedAt: string;
+      endedAt: string | null;
+      endReason: string | null;
+      bytesFromClient: number | null;
+      bytesFromDevice: number | null;
+      live: boolean;
+      held: boolean;
+    };
+    Setting: {
+      key: string;
+      value: number | boolean | string;
+      standard: number | boolean | string;
+      type: string;
+      minimum: number | null;
+      maximum: number | null;
+    };
+    Token: {
+      id: string;
+      name: string;
+      permissions: ("self" | "directory.read" | "directory.write" | "settings.read" | "settings.write" | "policies.read" | "policies.write" | "sessions.read" | "sessions.watch" | "sessions.order" | "commands.read" | "approvals.decide" | "recordings.read" | "ratings.read" | "ratings.write" | "findings.read" | "findings.write" | "exports.write" | "changes.read" | "metrics.read")[];
+      addresses: string[];
+      createdAt: string;
+      expiresAt: string;
+      seenAt: string | null;
+    };
+    TriedLine: {
+      commands: {
+        text: string;
+        argv: string[];
+        via: string[];
+        deferred: boolean;
+        start: number;
+        end: number;
+      }[];
+      opaque: {
+        text: string;
+        why: string;
+        where: string;
+      }[];
+      incomplete: string;
+      action: string;
+      allowlistMiss: boolean;
+      points: number;
+      policyVersion: string;
+      matches: components['schemas']['RuleMatch'][];
+    };
+    User: {
+      name: string;
+      roles: ("engineer" | "administrator" | "auditor")[];
+      groups: string[];
+      department: string | null;
+      priority: "critical" | "high" | "medium" | "low";
+      keys: string[];
+      password: boolean;
+      totp: boolean;
+      authentication: (("publickey" | "password" | "totp")[])[] | null;
+      disabledReason: string | null;
+      createdAt: string;
+      updatedAt: string;
+    };
+    UserInput: {
+      password?: string | null;
+      totp?: string | null;
+      keys?: string[];
+      roles?: ("engineer" | "administrator" | "auditor")[];
+      groups?: string[];
+      department?: string | null;
+      priority?: "critical" | "high" | "medium" | "low";
+      authentication?: (("publickey" | "password" | "totp")[])[] | null;
+    };
+    Who: {
+      name: string;
+      roles: string[];
+      permissions: ("self" | "directory.read" | "directory.write" | "settings.read" | "settings.write" | "policies.read" | "policies.write" | "sessions.read" | "sessions.watch" | "sessions.order" | "commands.read" | "approvals.decide" | "recordings.read" | "ratings.read" | "ratings.write" | "findings.read" | "findings.write" | "exports.write" | "changes.read" | "metrics.read")[];
+    };
+  };
+}
+
+export interface paths {
+  "/api/health": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/ready": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/gateway": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['GatewayState'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/metrics": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "text/plain; version=0.0.4": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sign-in": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            name: string;
+            password: string;
+            code?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Who'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sign-out": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/me": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Who'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/setup": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            secret: string;
+            name: string;
+            password: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              name: string;
+              totp: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/tokens": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Token'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            name: string;
+            permissions: ("self" | "directory.read" | "directory.write" | "settings.read" | "settings.write" | "policies.read" | "policies.write" | "sessions.read" | "sessions.watch" | "sessions.order" | "commands.read" | "approvals.decide" | "recordings.read" | "ratings.read" | "ratings.write" | "findings.read" | "findings.write" | "exports.write" | "changes.read" | "metrics.read")[];
+            addresses?: string[];
+            expiresAt: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              secret: string;
+              token: components['schemas']['Token'];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/tokens/{id}": {
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/users": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          q?: string;
+          role?: "engineer" | "administrator" | "auditor";
+          group?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['User'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/users/{name}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['User'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components['schemas']['UserInput'];
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['User'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/users/{name}/disable": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            reason: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['User'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/users/{name}/enable": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['User'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/devices": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          q?: string;
+          tag?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Device'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/devices/{name}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Device'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components['schemas']['DeviceInput'];
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Device'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/devices/{name}/forget-host-keys": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Device'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/credentials": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          q?: string;
+          device?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Credential'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/credentials/{name}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Credential'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components['schemas']['CredentialInput'];
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Credential'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/grants": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          q?: string;
+          user?: string;
+          device?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Grant'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/grants/{name}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Grant'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components['schemas']['GrantInput'];
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Grant'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/settings": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Setting'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            values: Record<string, number | boolean | string | null>;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Setting'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/settings/{key}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          key: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Setting'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/changes": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          until?: string;
+          actor?: string;
+          kind?: string;
+          action?: string;
+          name?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Change'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/validate": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            file: string;
+            text: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              problems: {
+                file: string;
+                line: number;
+                column: number;
+                message: string;
+              }[];
+              rules: number;
+              tests: number;
+              version: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/test": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            line: string;
+            user?: string;
+            groups?: string[];
+            device?: string;
+            tags?: string[];
+            credential?: string;
+            channel?: "shell" | "exec" | "sftp" | "scp" | "forward" | "agent" | "x11";
+            context?: string;
+            grammar?: "posix-shell" | "fish" | "csh" | "network-cli" | "sql" | "python";
+            at?: string;
+            draft?: {
+              file: string;
+              text: string;
+            };
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['TriedLine'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/backtest": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            since?: string;
+            until?: string;
+            user?: string;
+            draft?: {
+              file: string;
+              text: string;
+            };
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              commands: number;
+              hits: number;
+              byAction: Record<string, number>;
+              byRule: {
+                rule: string;
+                hits: number;
+                users: string[];
+              }[];
+              examples: {
+                session: string | null;
+                user: string;
+                device: string;
+                at: string;
+                line: string;
+                rule: string;
+                action: string;
+              }[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/analyse": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            line: string;
+            grammar?: "posix-shell" | "fish" | "csh" | "network-cli" | "sql" | "python";
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              commands: {
+                text: string;
+                via: string[];
+              }[];
+              opaque: {
+                text: string;
+                why: string;
+              }[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              version: string;
+              rules: number;
+              problems: {
+                file: string;
+                line: number;
+                column: number;
+                message: string;
+              }[];
+              items: components['schemas']['PolicyFile'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/{file}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          file: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['PolicyFile'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          file: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            text: string;
+            note?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['PolicyFile'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          file: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/{file}/versions": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+        };
+        header?: never;
+        path: {
+          file: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['PolicyVersion'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/{file}/versions/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          file: string;
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              version: components['schemas']['PolicyVersion'];
+              text: string;
+              diff: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/policies/{file}/versions/{id}/restore": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          file: string;
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['PolicyFile'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          until?: string;
+          user?: string;
+          device?: string;
+          credential?: string;
+          session?: string;
+          live?: "true" | "false";
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Session'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/me/sessions": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Session'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Session'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/hold": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            reason?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/release": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            reason?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/end": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            reason?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/refusals": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Refusal'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/approvals": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Approval'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/approvals/{id}/approve": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/approvals/{id}/deny": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/commands": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          until?: string;
+          user?: string;
+          device?: string;
+          credential?: string;
+          session?: string;
+          word?: string;
+          outcome?: string;
+          order?: "newest-first" | "oldest-first";
+          audited?: "true" | "false";
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['AuditedCommand'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/commands/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['AuditedCommand'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/command-counts/{by}": {
+    get: {
+      parameters: {
+        query?: {
+          since?: string;
+          until?: string;
+          user?: string;
+          device?: string;
+          credential?: string;
+          session?: string;
+          word?: string;
+          outcome?: string;
+          limit?: string;
+        };
+        header?: never;
+        path: {
+          by: "command" | "device" | "credential" | "user" | "session";
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['CommandCount'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/recordings": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+          device?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Recording'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/recordings/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              recording: components['schemas']['Recording'];
+              terminal: {
+                columns: number;
+                rows: number;
+              };
+              marks: {
+                at: number;
+                kind: string;
+                label: string;
+                channel: number;
+                outcome: string | null;
+              }[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/recordings/{id}/events": {
+    get: {
+      parameters: {
+        query?: {
+          from?: string;
+          channel?: string;
+        };
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/x-ndjson": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/recordings/{id}/verify": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              proved: boolean;
+              findings: {
+                kind: string;
+                offset: number;
+                end: number;
+                text: string;
+              }[];
+              chunks: number;
+              bytes: number;
+              redactions: number;
+              outcome: string | null;
+              signedBy: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/recordings/{id}/export": {
+    get: {
+      parameters: {
+        query?: {
+          format?: "cast" | "cast2" | "text" | "commands" | "marks" | "sealed";
+          channel?: string;
+        };
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/octet-stream": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/recording-search": {
+    get: {
+      parameters: {
+        query: {
+          q: string;
+          kind?: "command" | "screen";
+          user?: string;
+          device?: string;
+          credential?: string;
+          since?: string;
+          limit?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: {
+                session: string;
+                user: string;
+                device: string;
+                startedAt: string;
+                second: number;
+                kind: string;
+                text: string;
+              }[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/live": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "text/event-stream": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/watch": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/x-ndjson": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+}

@@ -1,0 +1,33 @@
+// What the API's routes are served with: the store, the vault, the running gateway, and who may sign in. Made once by
+// open.ts; routes take from it what they need.
+import type { LoginDirectory } from '../../proxy/login/ports.ts';
+import type { Config } from '../config/load.ts';
+import type { Vault } from '../directory/vault.ts';
+import type { Health, LiveSession, Order } from '../gateway/control-client.ts';
+import type { Log } from '../gateway/log.ts';
+import type { Store } from '../store/store.ts';
+import type { Access } from './access.ts';
+
+/** The gateway that runs beside: asked and told through its control socket. Throws ControlError. */
+export interface RunningGateway {
+  health(): Promise<Health>;
+  live(): Promise<readonly LiveSession[]>;
+  order(session: string, order: Order): Promise<boolean>;
+  endUser(user: string, reason: string, tell: string): Promise<number>;
+  /** Lines of JSON, each a LiveEvent, until it is over or `until` is aborted. */
+  watch(session: string, by: string, until: AbortSignal): AsyncGenerator<string, void, undefined>;
+  /** Tells every process of the gateway. */
+  notice(topic: string, payload: string): Promise<void>;
+}
+
+export interface ApiParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly login: LoginDirectory;
+  readonly access: Access;
+  readonly gateway: RunningGateway;
+  readonly log: Log;
+  readonly version: string;
+  readonly now: () => number;
+}

@@ -1,0 +1,26 @@
+// Every route of the API, in the order in which they are described. Literal paths come before those with a name in them.
+import type { ApiParts } from './parts.ts';
+import type { Route } from './route.ts';
+import { commandRoutes } from './routes/commands.ts';
+import { directoryRoutes } from './routes/directory.ts';
+import { liveRoutes } from './routes/live.ts';
+import { policyRoutes } from './routes/policies.ts';
+import { recordingRoutes } from './routes/recordings.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { settingRoutes } from './routes/settings.ts';
+import { accessRoutes } from './routes/sign-in.ts';
+import { systemRoutes } from './routes/system.ts';
+import { watchRoutes } from './routes/watch.ts';
+
+export const routesOf = (parts: ApiParts): readonly Route[] => [
+  ...systemRoutes(parts),
+  ...accessRoutes(parts),
+  ...directoryRoutes(parts),
+  ...settingRoutes(parts),
+  ...policyRoutes(parts),
+  ...sessionRoutes(parts),
+  ...commandRoutes(parts),
+  ...recordingRoutes(parts),
+  ...liveRoutes(parts),
+  ...watchRoutes(parts),
+];
