@@ -65,8 +65,8 @@ class Bench {
     return this;
   }
 
-  report(text: string): this {
-    this.#do(this.gate.reported(text, this.now));
+  report(text: string, allow?: Buffer): this {
+    this.#do(this.gate.reported(text, this.now, allow));
     return this;
   }
 
@@ -396,12 +396,30 @@ describe('a shell that reports its line', () => {
   };
   const truly = (bench: Bench, line: string): void => void bench.report(line);
 
-  test('is believed for the text, and what runs is that', () => {
+  test('is believed for the text that the screen shows, and what runs is that', () => {
     const bench = reporting(release, ENFORCE, truly).type('echo hi\r').wait(300);
     expect(bench.requests).toMatchObject([
-      { reading: { text: 'echo hi', how: 'integrated', confidence: 1 } },
+      { reading: { text: 'echo hi', how: 'integrated', confidence: 0.99 } },
     ]);
     expect(bench.editor.ran).toEqual(['echo hi']);
+  });
+
+  test('and says what the screen does not show leaves the line uncertain', () => {
+    const bench = reporting(release, { ...ENFORCE, replay: 'never' }, (to) => void to.report('ls'))
+      .type('echo hi\r')
+      .wait(3_000);
+    expect(bench.requests[0]?.reading.confidence).toBeLessThan(0.9);
+    expect(bench.outcomes).toEqual(['unverifiable']);
+    expect(bench.editor.ran).toEqual([]);
+  });
+
+  test('is told right before the submit key that its line may run, and not when the line is blocked', () => {
+    const allow = Buffer.from('\x1e');
+    const report = (to: Bench, line: string): void => void to.report(line, allow);
+    const bench = reporting(blockRm, ENFORCE, report).type('echo hi\r').wait(500);
+    expect(bench.editor.received.subarray(-2)).toEqual(Buffer.from('\x1e\r'));
+    const blocked = reporting(blockRm, ENFORCE, report).type('rm x\r').wait(2_000);
+    expect(blocked.editor.received.includes(allow)).toBe(false);
   });
 
   test('does not hide what the keys say', () => {

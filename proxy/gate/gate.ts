@@ -181,14 +181,15 @@ export class Gate {
     this.#state.witness = keys;
   }
 
-  /** The shell's report of its line, in answer to the keys of `witnessReady`. One that nobody asked for is ignored. */
-  reported(text: string, now: number): GateAction[] {
+  /**
+   * The shell's report of its line, in answer to the keys of `witnessReady`. One that nobody asked for is ignored.
+   * `allow`: keys that make the shell drop its line if it is another one by the time the submit key comes.
+   */
+  reported(text: string, now: number, allow?: Buffer): GateAction[] {
     this.#clock(now);
     const { phase } = this.#state;
-    if (phase.kind === 'report') {
-      const reading = reportedLine(this.#state, phase, text);
-      if (reading !== undefined) judge(this.#state, phase.held, reading);
-    } else this.#observer.reported(text);
+    if (phase.kind === 'report') reportedLine(this.#state, phase, { text, allow });
+    else this.#observer.reported(text);
     return this.#run();
   }
 

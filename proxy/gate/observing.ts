@@ -10,6 +10,7 @@ import type { SubmitContext } from './gate-types.ts';
 import { lineOnScreen, rowOfCursor } from './line-start.ts';
 import { doubted } from './reading-doubts.ts';
 import { neverShown } from './secrets.ts';
+import { withReport } from './weighing.ts';
 
 /** Lines whose reading may be due. */
 const MOST_DUE = 1_000;
@@ -179,7 +180,11 @@ export class Observer {
       doubts: secret ? ['no-echo'] : [],
     });
     const known = withWhatKeysKnow(fused, due.keys, secret);
-    const reading = withReport({ ...known, confidence: Math.min(known.confidence, most) }, due.report);
+    const passive = { ...known, confidence: Math.min(known.confidence, most) };
+    const reading =
+      typeof due.report === 'string'
+        ? passive
+        : withReport(passive, { screen: line, redrawn: undefined, doubts: [] }, due.report.text, true);
     if (typed.anchor?.verified === true && reading.confidence >= CERTAIN)
       this.#state.prompts.learn(typed.anchor.prompt);
     if (!secret || !typed.keys.touched) {
@@ -227,17 +232,5 @@ function withWhatKeysKnow(fused: Reading, keys: KeysModel, secret: boolean): Rea
     candidates: nothing ? [typed] : fused.candidates,
     how: 'keys',
     confidence: Math.min(fused.confidence, 0.4),
-  };
-}
-
-function withReport(reading: Reading, report: Due['report']): Reading {
-  if (typeof report === 'string') return reading;
-  const { text } = report;
-  return {
-    ...reading,
-    text,
-    candidates: [...new Set([text, ...reading.candidates])],
-    how: 'integrated',
-    confidence: 1,
   };
 }

@@ -9,7 +9,7 @@ import type { ExpandPhase, Held, RedrawPhase } from './phases.ts';
 import { doubted, expansionLeft } from './reading-doubts.ts';
 import type { Settled } from './settling.ts';
 import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
-import { weighed } from './witnessing.ts';
+import { weighed } from './weighing.ts';
 
 /** A window wide enough for any line that is worth reading. */
 const WIDE = 900;

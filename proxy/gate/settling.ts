@@ -7,7 +7,7 @@ import type { GateState } from './gate-state.ts';
 import { lineOnScreen } from './line-start.ts';
 import type { SettlePhase } from './phases.ts';
 import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
-import { reportShown } from './witnessing.ts';
+import { reportShown } from './weighing.ts';
 
 export interface Settled {
   readonly line: LineOnScreen;

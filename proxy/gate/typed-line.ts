@@ -3,7 +3,12 @@
 import { KeysModel } from '../terminal/keys-model.ts';
 import type { Anchor } from '../terminal/prompt.ts';
 import { EchoWitness } from './echo-witness.ts';
-import type { Reported } from './witnessing.ts';
+
+export interface Reported {
+  readonly text: string;
+  /** Makes the shell drop its line if it is another one by now; sent right before the submit key. */
+  readonly allow: Buffer | undefined;
+}
 
 export class TypedLine {
   keys = new KeysModel();

@@ -85,6 +85,11 @@ export class KeysModel {
     return this.#touched;
   }
 
+  /** The next key goes into the line as it is, whatever it is. */
+  get quoting(): boolean {
+    return this.#quoteNext;
+  }
+
   /** Nothing is on the line for certain. */
   get empty(): boolean {
     return (

@@ -4,6 +4,8 @@
 import { type IPty, spawn } from 'node-pty';
 import { Gate } from '../../proxy/gate/gate.ts';
 import type { GateAction, GateSettings, VerdictRequest } from '../../proxy/gate/gate-types.ts';
+import { type IntegrationAction, ShellIntegration } from '../../proxy/integration/shell-integration.ts';
+import { REPORT_NUMBER } from '../../proxy/integration/shell-scripts.ts';
 import { Screen } from '../../proxy/terminal/screen.ts';
 import type { Random } from './random.ts';
 import type { Scenario, Step } from './scenario.ts';
@@ -25,6 +27,8 @@ export interface PlayOptions {
   readonly settings: GateSettings;
   readonly random: Random;
   readonly trace: boolean;
+  /** The shell is made to report its line. */
+  readonly integration?: boolean;
 }
 
 const now = (): number => performance.now();
@@ -122,6 +126,16 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     now: now(),
   });
 
+  const integration =
+    options.integration === true
+      ? new ShellIntegration({
+          now: now(),
+          roundTrip: options.latency,
+          secret: (digits) => random.hex(digits),
+        })
+      : undefined;
+  let integrationTimer: NodeJS.Timeout | undefined;
+
   const carryOut = (actions: readonly GateAction[]): void => {
     for (const action of actions) {
       switch (action.kind) {
@@ -198,17 +212,57 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     }
   };
 
+  const integrate = (reporter: ShellIntegration, actions: readonly IntegrationAction[]): void => {
+    for (const action of actions) {
+      switch (action.kind) {
+        case 'output':
+          carryOut(gate.deviceData(action.bytes, now()));
+          break;
+        case 'input':
+          carryOut(gate.clientData(action.bytes, now()));
+          break;
+        case 'toDevice':
+          note('INTEGRATION→dev', action.bytes.toString());
+          toDevice.send(() => {
+            if (alive) terminal.write(action.bytes);
+          });
+          break;
+        case 'ready':
+          gate.witnessReady(action.ask);
+          break;
+        case 'report':
+          carryOut(gate.reported(action.report.text, now(), action.report.allow));
+          break;
+        case 'installed':
+        case 'unavailable':
+        case 'changed':
+        case 'forged':
+          note(action.kind, '');
+          if (action.kind !== 'installed') alarms.push(action.kind);
+          break;
+      }
+    }
+    clearTimeout(integrationTimer);
+    const at = reporter.wakeAt();
+    if (at === undefined) return;
+    integrationTimer = setTimeout(() => integrate(reporter, reporter.timer(now())), Math.max(0, at - now()));
+  };
+
   terminal.onData((data: string | Buffer) => {
     const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data);
     toGateBack.send(() => {
       note('dev', bytes.toString());
-      carryOut(gate.deviceData(bytes, now()));
+      if (integration === undefined) carryOut(gate.deviceData(bytes, now()));
+      else integrate(integration, integration.fromDevice(bytes, now()));
     });
   });
 
   const press = (text: string): void => {
     const bytes = Buffer.from(text);
-    toGate.send(() => carryOut(gate.clientData(bytes, now())));
+    toGate.send(() => {
+      if (integration === undefined) carryOut(gate.clientData(bytes, now()));
+      else integrate(integration, integration.fromClient(bytes, now()));
+    });
   };
   /** Waits until nothing has been shown for a while: what a person takes for "it is ready". */
   const idle = async (from: number, longest = 6000): Promise<void> => {
@@ -216,7 +270,9 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     const silence = 130 + 2.6 * options.latency;
     while (now() < until && alive && ended === undefined) {
       const quiet = now() - Math.max(lastSeen, from);
-      if (quiet >= silence && gate.phase === 'open') return;
+      const installing =
+        integration !== undefined && !['installed', 'unavailable'].includes(integration.state);
+      if (quiet >= silence && gate.phase === 'open' && !installing) return;
       if (quiet >= silence + 1600 + 3 * options.latency) return;
       await sleep(15);
     }
@@ -271,6 +327,7 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     }
   } finally {
     clearTimeout(timer);
+    clearTimeout(integrationTimer);
     if (alive) {
       try {
         terminal.kill('SIGHUP');
@@ -283,7 +340,10 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     gate[Symbol.dispose]();
     client[Symbol.dispose]();
   }
-  const truth = started.truth();
+  // What makes the shell report its line is accepted there as well; it is nobody's command.
+  const truth = started
+    .truth()
+    .filter((text) => integration === undefined || !text.includes(`]${REPORT_NUMBER};`));
   started.remove();
   return { truth, requests, approved, outcomes, alarms, ended, transcript: trace.join('\n') };
 }

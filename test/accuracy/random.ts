@@ -19,6 +19,11 @@ export class Random {
     return Math.floor(this.next() * limit);
   }
 
+  /** Hexadecimal digits. */
+  hex(digits: number): string {
+    return Array.from({ length: digits }, () => this.below(16).toString(16)).join('');
+  }
+
   chance(probability: number): boolean {
     return this.next() < probability;
   }

@@ -24,16 +24,18 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     failures: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
+    integration: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) {
   console.log(`usage: accuracy [--seed N] [--count N] [--shell NAME]… [--latency MS] [--scenarios FILE.jsonl]…
-                [--mode screen|enforced|both] [--only PATTERN] [--parallel N] [--seconds N] [--failures] [--trace] [--json]
+                [--mode screen|enforced|both] [--only PATTERN] [--parallel N] [--seconds N] [--integration] [--failures] [--trace] [--json]
 --count N       generated interactions for each shell (default 10, or 0 with --scenarios)
 --seconds N     begin no interaction after this long; what is tried is drawn from all, by the seed
 --latency MS    round trip between gateway and device; jitter is added
+--integration   bash, zsh and fish report their lines themselves; other shells are left out
 --mode          screen: read, never replayed; enforced: refused or replayed when not certain`);
   process.exit(0);
 }
@@ -63,6 +65,7 @@ const skipped: string[] = [];
 const jobs: Job[] = [];
 for (const shell of SHELLS) {
   if (wanted.length > 0 && !wanted.includes(shell.name)) continue;
+  if (values.integration && !['bash', 'zsh', 'fish'].includes(shell.family)) continue;
   if (!shell.available()) {
     skipped.push(shell.name);
     continue;
@@ -134,6 +137,7 @@ async function one(job: Job): Promise<void> {
     settings,
     random: new Random(job.seed),
     trace: values.trace === true,
+    integration: values.integration === true,
   });
   const family = job.shell.family;
   const options = {
