@@ -60,6 +60,24 @@ module.exports = {
       '^(src/(?!cli/)|policies/|recordings/|proxy/login/)',
       'it reaches live sessions through the control socket only',
     ),
+    only(
+      'siem-reads-the-event-log',
+      '^src/siem/',
+      '^src/(siem|store|behaviour|config)/',
+      'events come from the store; the settings of outputs are types of the configuration',
+    ),
+    only(
+      'audit-queue-rests-on-store',
+      '^src/audit-queue/',
+      '^src/(audit-queue|store|behaviour|events|directory)/',
+    ),
+    only(
+      'credentials-rest-on-directory',
+      '^src/credentials/',
+      '^(src/(credentials|store|behaviour|events|directory)/|proxy/(device|transport|login)/)',
+      'rotation signs in to the device as a session does',
+    ),
+    only('ueba-rests-on-store', '^src/ueba/', '^src/(ueba|store|behaviour|events|directory)/'),
     only('config-stands-alone', '^src/config/', '^src/config/'),
   ],
   options: {

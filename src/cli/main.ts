@@ -12,6 +12,7 @@ import { registerRecording } from './recording.ts';
 import { registerServe } from './serve.ts';
 import { registerSession } from './session.ts';
 import { registerSetting } from './setting.ts';
+import { registerSiem } from './siem.ts';
 import { registerVault } from './vault.ts';
 
 const version = (): string => {
@@ -45,6 +46,7 @@ const build = (): Command => {
   registerPolicy(program);
   registerRecording(program);
   registerSetting(program);
+  registerSiem(program);
   registerVault(program);
   registerConfig(program);
   strict(program);

@@ -190,7 +190,7 @@ export const outputsSchema = z.preprocess(
     .array(
       z.discriminatedUnion('kind', [syslog, webhook, mail], {
         error: (issue) =>
-          issue.code === 'invalid_union' ? 'kind must be one of syslog, webhook, mail' : undefined,
+          issue.code === 'invalid_union' ? 'must be one of syslog, webhook, mail' : undefined,
       }),
       { error: 'must be a list of outputs' },
     )

@@ -7,6 +7,7 @@ import type { Config } from '../config/load.ts';
 import { endAbandonedSessions, gatewaysWithOpenSessions, SESSION_ORDERS } from '../directory/sessions.ts';
 import { openVault } from '../directory/vault.ts';
 import { openStore } from '../store/store.ts';
+import { type Duties, startDuties } from './duties.ts';
 import type { Log } from './log.ts';
 import type { LiveSession, Order } from './messages.ts';
 import { readForwardedOrder } from './messages.ts';
@@ -20,6 +21,8 @@ export interface GatewayState extends AsyncDisposable {
   /** Closes the sessions of a worker that is gone. */
   closeLost(sessions: readonly LiveSession[], workerPid: number): Promise<void>;
   forward(session: string, order: Order): Promise<void>;
+  /** The configuration was read again. */
+  reconfigure(config: Config): void;
   /** Durable before it resolves: who watched whose session. */
   noteWatch(session: LiveSession, by: string): Promise<void>;
   onForwarded(take: (session: string, order: Order) => void): void;
@@ -38,7 +41,12 @@ export const policySource = (config: Pick<Config, 'data' | 'policies' | 'policyP
 export const workerName = (gateway: string, pid: number): string => `${gateway}/${pid}`;
 
 /** Throws errors with an `SP_…` code when the store, the master key or the host keys can't be used. */
-export const openState = async (config: Config, notices: Notices, log: Log): Promise<GatewayState> => {
+export const openState = async (
+  config: Config,
+  notices: Notices,
+  log: Log,
+  version = 'unknown',
+): Promise<GatewayState> => {
   recordingsFolder(config.recordings.url);
   recordingsFrom(config);
   const store = await openStore(config.store.url, { carrier: notices });
@@ -61,6 +69,7 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
       else log.warn('recording.recovered', { ...recording, reason });
     }
   };
+  let duties: Duties | undefined;
   return {
     recover: async () => {
       const open = await gatewaysWithOpenSessions(store);
@@ -69,7 +78,9 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
         'gateway-crashed',
       );
       await seal('gateway-crashed');
+      duties = startDuties({ config, store, log, version });
     },
+    reconfigure: (next) => duties?.reconfigure(next),
     closeLost: async (sessions, workerPid) => {
       await end([workerName(config.name, workerPid)], 'worker-crashed');
       await seal(
@@ -89,6 +100,9 @@ export const openState = async (config: Config, notices: Notices, log: Log): Pro
         if (forwarded !== undefined) take(forwarded.session, forwarded.order);
       });
     },
-    [Symbol.asyncDispose]: () => store.close(),
+    [Symbol.asyncDispose]: async () => {
+      await duties?.[Symbol.asyncDispose]();
+      await store.close();
+    },
   };
 };
