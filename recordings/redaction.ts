@@ -13,6 +13,8 @@ export interface RedactionStatement {
   readonly reason: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** The statement of a redaction before this one, as it was. */
+  readonly earlier?: string | undefined;
 }
 
 export interface Replacement {
@@ -69,7 +71,7 @@ export function readReplacement(bytes: Buffer): Replacement | undefined {
   }
   if (typeof raw !== 'object' || raw === null) return undefined;
   const fields: Readonly<Record<string, unknown>> = { ...raw };
-  const { sequence, at, by, reason, replacement } = fields;
+  const { sequence, at, by, reason, replacement, earlier } = fields;
   const original = fields['body'];
   if (typeof sequence !== 'number' || typeof at !== 'number' || typeof by !== 'string') return undefined;
   if (typeof reason !== 'string' || typeof original !== 'string' || typeof replacement !== 'string')
@@ -77,7 +79,15 @@ export function readReplacement(bytes: Buffer): Replacement | undefined {
   return {
     statementBytes,
     signature: bytes.subarray(end, end + signatureLength),
-    statement: { sequence, at, by, reason, replacement, body: original },
+    statement: {
+      sequence,
+      at,
+      by,
+      reason,
+      replacement,
+      body: original,
+      ...(typeof earlier === 'string' ? { earlier } : {}),
+    },
     bound,
     body,
   };

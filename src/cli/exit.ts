@@ -27,8 +27,14 @@ export class CliError extends Error {
   }
 }
 
+/** Empty where the message says it already. */
 const codeOf = (error: Error): string =>
-  'code' in error && typeof error.code === 'string' && error.code.startsWith('SP_') ? `${error.code}: ` : '';
+  'code' in error &&
+  typeof error.code === 'string' &&
+  error.code.startsWith('SP_') &&
+  !error.message.startsWith(`${error.code}: `)
+    ? `${error.code}: `
+    : '';
 
 /** What goes to stderr and which code the process ends with. */
 export const verdictOf = (error: unknown): { readonly text: string; readonly exitCode: ExitCode } => {

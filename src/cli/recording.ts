@@ -106,7 +106,7 @@ const recordingRow = (recording: ListedRecording, withTails: ReadonlySet<string>
         device: recording.header.session.device,
         account: recording.header.session.account,
         startedAt: instant(recording.header.session.startedAt),
-        seconds: recording.seal?.duration,
+        seconds: recording.seal === undefined ? undefined : Math.round(recording.seal.duration * 1000) / 1000,
         state: stateOf(recording, withTails),
         reason: recording.seal?.reason,
         bytes: recording.bytes,
@@ -268,7 +268,7 @@ export const registerRecording = (program: Command): void => {
   const recording = program
     .command('recording')
     .description(
-      'recordings: list, play, export, verify, search, hold, delete, and the key that proves them',
+      'recordings: list, play, export, verify, search, hold, delete, redact, and the key that proves them',
     );
   recording
     .command('list')

@@ -94,3 +94,25 @@ it('what rules match is in no output, echo or command of the recording, and no s
   expect((await site.gateway.sallyport(['recording', 'search', 'left-42'])).stdout).toContain('left-42');
   expect((await site.gateway.sallyport(['recording', 'search', '4bc9'])).stdout).not.toContain('4bc9');
 });
+
+it('what is redacted later is gone, from the search too, and the rest is proved', async () => {
+  using terminal = site.alice.terminal();
+  await terminal.until('device$ ');
+  terminal.type('echo kept-$((40+2)) gone-$((50+3))\r');
+  await terminal.until('gone-53');
+  terminal.type('exit\r');
+  await terminal.ended();
+  expect(await recorded()).toContain('gone-53');
+  const id = [...known].at(-1) ?? '';
+  const sallyport = (...args: string[]) => site.gateway.sallyport(['recording', ...args]);
+  expect((await sallyport('search', 'gone-53')).stdout).toContain('gone-53');
+  const told = await sallyport('redact', id, '--pattern', 'gone-[0-9]+', '--reason', 'case 7');
+  expect(told).toMatchObject({ code: 0, stdout: `redacted 1 chunk of ${id}\n` });
+  const proved = await sallyport('verify', id);
+  expect(proved.code).toBe(0);
+  expect(proved.stdout).toMatch(/chunk 0 was redacted on .* by cli:.*: case 7/);
+  const all = (await site.gateway.recordings()).map(({ text }) => text).join('');
+  expect(all).toContain('kept-42');
+  expect(all).not.toContain('gone-53');
+  expect((await sallyport('search', 'gone-53')).stdout).not.toContain('gone-53');
+});
