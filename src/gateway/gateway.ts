@@ -74,7 +74,7 @@ export const runGateway = async (run: GatewayRun): Promise<void> => {
   let supervisor: Supervisor | undefined;
   const current = (): Config => supervisor?.config ?? config;
   const notices = createNotices((topic, payload) => supervisor?.notice(topic, payload));
-  await using state = await openState(config, notices, log);
+  await using state = await openState(config, notices, log, version());
   const admin = new AdminProcess({
     config: current,
     version: version(),
@@ -88,7 +88,11 @@ export const runGateway = async (run: GatewayRun): Promise<void> => {
     version: version(),
     workers,
     start: config.ssh.workers === 0 ? inProcessWorkers(current, log) : forkWorkers(current, log),
-    reread: run.reread,
+    reread: () => {
+      const next = run.reread();
+      state.reconfigure(next);
+      return next;
+    },
     recover: () => state.recover(),
     closeLost: (sessions, pid) => state.closeLost(sessions, pid),
     forward: (session, order) => state.forward(session, order),

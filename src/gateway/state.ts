@@ -45,7 +45,7 @@ export const openState = async (
   config: Config,
   notices: Notices,
   log: Log,
-  version = 'unknown',
+  version: string,
 ): Promise<GatewayState> => {
   recordingsFolder(config.recordings.url);
   recordingsFrom(config);
