@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { ScreenSafe } from '../../../recordings/screen-safe.ts';
 import { findSession } from '../../directory/sessions.ts';
 import { ControlError } from '../../gateway/control-client.ts';
-import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
 import { actorOf, plain, type Route, streamRoute } from '../route.ts';
@@ -59,14 +58,8 @@ export const watchRoutes = (parts: ApiParts): readonly Route[] => [
       const row = await findSession(parts.store, params.id);
       if (row === undefined || row.id !== params.id) throw unknown('session of this id');
       if (row.ended_at !== null) throw new ApiProblem('SP_API_CONFLICT', 'the session has ended already');
+      // The gateway notes it before the first line.
       const by = actorOf(principal);
-      await recordAct(parts.store, parts.now(), {
-        actor: by,
-        action: 'watched',
-        kind: 'session',
-        name: row.id,
-        detail: { user: row.user_name, device: row.device_name },
-      });
       return { contentType: 'application/x-ndjson', pieces: watched(parts, row.id, by, asked.signal) };
     },
   }),
