@@ -57,6 +57,8 @@ export interface Target {
     readonly os: string | undefined;
   };
   readonly credential: { readonly id: string; readonly name: string; readonly username: string };
+  /** How lines of its terminals may be read besides by the screen. Absent: in no other way. */
+  readonly reading?: { readonly shellIntegration: boolean; readonly sideChannel: boolean };
   readonly grant: {
     readonly id: string;
     readonly name: string;

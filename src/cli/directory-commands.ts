@@ -75,6 +75,8 @@ const deviceRow = (device: DeviceView): Row => ({
   port: device.port,
   tags: device.tags,
   os: device.os,
+  shellIntegration: device.shellIntegration,
+  sideChannel: device.sideChannel,
   hostKeys: device.hostKeys.map((key) => key.key),
   hostKeyOrigin: device.hostKeys[0]?.origin,
   id: device.id,
@@ -87,6 +89,8 @@ const credentialRow = (credential: CredentialView): Row => ({
   device: credential.device,
   username: credential.username,
   kind: credential.kind,
+  shellIntegration: credential.shellIntegration,
+  sideChannel: credential.sideChannel,
   id: credential.id,
   createdAt: instant(credential.createdAt),
   updatedAt: instant(credential.updatedAt),
@@ -257,6 +261,8 @@ interface DeviceAddOptions extends ConfigOption {
   readonly hostKeyFile?: string;
   readonly tag?: readonly string[];
   readonly os?: string;
+  readonly shellIntegration?: boolean;
+  readonly sideChannel?: boolean;
 }
 
 const registerDevice = (program: Command): void => {
@@ -300,6 +306,8 @@ const registerDevice = (program: Command): void => {
     )
     .option('--tag <tag>', 'may be repeated', collect)
     .option('--os <name>')
+    .option('--shell-integration', 'make bash, zsh and fish report their lines')
+    .option('--side-channel', 'ask on a second channel what runs on a terminal')
     .option(...CONFIG)
     .action((name: string, options: DeviceAddOptions) =>
       add(options, 'devices', {
@@ -315,6 +323,8 @@ const registerDevice = (program: Command): void => {
                   .filter((line) => !/^\s*(#|$)/.test(line)),
           tags: options.tag,
           os: options.os,
+          shellIntegration: options.shellIntegration,
+          sideChannel: options.sideChannel,
         }),
       }),
     );
@@ -339,6 +349,8 @@ interface CredentialAddOptions extends ConfigOption {
   readonly username: string;
   readonly passwordStdin?: boolean;
   readonly privateKeyFile?: string;
+  readonly shellIntegration?: boolean;
+  readonly sideChannel?: boolean;
 }
 
 const registerCredential = (program: Command): void => {
@@ -383,6 +395,10 @@ const registerCredential = (program: Command): void => {
     .requiredOption('--username <name>', 'the account on the device')
     .option('--password-stdin', 'read the password from standard input')
     .option('--private-key-file <file>', 'read a private key from a file')
+    .option('--shell-integration', 'make bash, zsh and fish report their lines')
+    .option('--no-shell-integration', 'whatever the device says')
+    .option('--side-channel', 'ask on a second channel what runs on a terminal')
+    .option('--no-side-channel', 'whatever the device says')
     .option(...CONFIG)
     .action((name: string, options: CredentialAddOptions) =>
       add(options, 'credentials', {
@@ -392,6 +408,8 @@ const registerCredential = (program: Command): void => {
           username: options.username,
           password: options.passwordStdin === true ? readSecretLine() : undefined,
           privateKey: options.privateKeyFile === undefined ? undefined : readInput(options.privateKeyFile),
+          shellIntegration: options.shellIntegration,
+          sideChannel: options.sideChannel,
         }),
       }),
     );

@@ -3,14 +3,21 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { DeviceSecret, DeviceVault } from '../../proxy/device/ports.ts';
 import { newId } from '../store/id.ts';
+import type { TerminalReadingColumns } from '../store/steps/terminal-reading.ts';
 import type { Schema, Store } from '../store/store.ts';
 import type { Change, ChangeContext, FieldChange } from './changes.ts';
 import { differences, recordChange, SECRET_CHANGED, SECRET_SET } from './changes.ts';
 import { DirectoryError } from './errors.ts';
+import {
+  shownReading,
+  type TerminalReading,
+  terminalReadingColumns,
+  terminalReadingOf,
+} from './terminal-reading.ts';
 import { totpPlace } from './users.ts';
 import type { SealedPlace, Vault } from './vault.ts';
 
-export interface CredentialSpec {
+export interface CredentialSpec extends TerminalReading {
   readonly name: string;
   /** The device's name. */
   readonly device: string;
@@ -21,7 +28,7 @@ export interface CredentialSpec {
   readonly privateKey: string | undefined;
 }
 
-export interface CredentialView {
+export interface CredentialView extends TerminalReading {
   readonly id: string;
   readonly name: string;
   readonly device: string;
@@ -45,14 +52,27 @@ const readCredentials = (db: Reader) =>
       'credentials.kind as kind',
       'credentials.created_at as createdAt',
       'credentials.updated_at as updatedAt',
+      'credentials.shell_integration as shell_integration',
+      'credentials.side_channel as side_channel',
     ]);
 
-/** By name. */
-export const listCredentials = (store: Store): Promise<readonly CredentialView[]> =>
-  readCredentials(store.db).orderBy('credentials.name').execute();
+const viewOf = ({
+  shell_integration,
+  side_channel,
+  ...row
+}: Omit<CredentialView, keyof TerminalReading> & TerminalReadingColumns): CredentialView => ({
+  ...row,
+  ...terminalReadingOf({ shell_integration, side_channel }),
+});
 
-export const findCredential = (db: Reader, name: string): Promise<CredentialView | undefined> =>
-  readCredentials(db).where('credentials.name', '=', name).executeTakeFirst();
+/** By name. */
+export const listCredentials = async (store: Store): Promise<readonly CredentialView[]> =>
+  (await readCredentials(store.db).orderBy('credentials.name').execute()).map(viewOf);
+
+export const findCredential = async (db: Reader, name: string): Promise<CredentialView | undefined> => {
+  const row = await readCredentials(db).where('credentials.name', '=', name).executeTakeFirst();
+  return row === undefined ? undefined : viewOf(row);
+};
 
 const place = (id: string, field: 'password' | 'privateKey'): SealedPlace => ({
   purpose: 'device credential',
@@ -109,10 +129,16 @@ export const putCredential = async (
     return { changes: differs ? [change] : [], sealed: differs ? next : sealed };
   });
   const fields = [
-    ...differences(current === undefined ? {} : { device: current.device, username: current.username }, {
-      device: spec.device,
-      username: spec.username,
-    }),
+    ...differences(
+      current === undefined
+        ? {}
+        : {
+            device: current.device,
+            username: current.username,
+            ...shownReading(terminalReadingOf(current)),
+          },
+      { device: spec.device, username: spec.username, ...shownReading(spec) },
+    ),
     ...secrets.flatMap((secret) => secret.changes),
   ];
   const change = { kind: 'credential', name: spec.name, fields } as const;
@@ -123,6 +149,7 @@ export const putCredential = async (
     kind: spec.privateKey === undefined ? ('password' as const) : ('privateKey' as const),
     password_sealed: secrets[0]?.sealed ?? null,
     private_key_sealed: secrets[1]?.sealed ?? null,
+    ...terminalReadingColumns(spec),
     updated_at: context.now,
   };
   if (current === undefined) {

@@ -7,9 +7,15 @@ import type { Schema, Store } from '../store/store.ts';
 import type { Change, ChangeContext, Shown } from './changes.ts';
 import { differences, recordChange } from './changes.ts';
 import { DirectoryError } from './errors.ts';
+import {
+  shownReading,
+  type TerminalReading,
+  terminalReadingColumns,
+  terminalReadingOf,
+} from './terminal-reading.ts';
 import { sortedSet } from './users.ts';
 
-export interface DeviceSpec {
+export interface DeviceSpec extends TerminalReading {
   readonly name: string;
   readonly host: string;
   readonly port: number;
@@ -19,7 +25,7 @@ export interface DeviceSpec {
   readonly os: string | undefined;
 }
 
-export interface DeviceView {
+export interface DeviceView extends TerminalReading {
   readonly id: string;
   readonly name: string;
   readonly host: string;
@@ -68,6 +74,7 @@ const readDevices = async (db: Reader, name: string | undefined): Promise<readon
     port: row.port,
     tags: (tagsOf.get(row.id) ?? []).map((tag) => tag.tag),
     os: row.os ?? undefined,
+    ...terminalReadingOf(row),
     hostKeys: (keysOf.get(row.id) ?? []).map((key) => ({
       key: key.key_line,
       origin: key.origin,
@@ -90,6 +97,7 @@ const shownDevice = (device: Omit<DeviceSpec, 'name'>): Shown => ({
   os: device.os,
   tags: device.tags,
   hostKey: device.hostKeys,
+  ...shownReading(device),
 });
 
 export const putDevice = async (
@@ -106,7 +114,13 @@ export const putDevice = async (
   const fields = differences(was, shownDevice({ ...spec, tags, hostKeys }));
   const change = { kind: 'device', name: spec.name, fields } as const;
   if (current !== undefined && fields.length === 0) return { ...change, action: 'unchanged' };
-  const columns = { host: spec.host, port: spec.port, os: spec.os ?? null, updated_at: context.now };
+  const columns = {
+    host: spec.host,
+    port: spec.port,
+    os: spec.os ?? null,
+    ...terminalReadingColumns(spec),
+    updated_at: context.now,
+  };
   if (current === undefined) {
     await trx
       .insertInto('devices')

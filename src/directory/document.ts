@@ -211,6 +211,8 @@ const hostKey = words(16_384).transform((text, context) => {
 const hostProblem = (host: string): string | undefined =>
   /^[A-Za-z0-9_:[][A-Za-z0-9._:%[\]-]*$/.test(host) ? undefined : 'must be a host name or an address';
 
+const flag = z.boolean({ error: 'must be true or false' });
+
 const deviceSchema = z
   .strictObject({
     name,
@@ -228,6 +230,8 @@ const deviceSchema = z
       .optional(),
     tags: list(name).optional(),
     os: plain(128).optional(),
+    shellIntegration: flag.optional(),
+    sideChannel: flag.optional(),
   })
   .transform(
     (device): DeviceSpec => ({
@@ -237,6 +241,8 @@ const deviceSchema = z
       hostKeys: device.hostKey,
       tags: device.tags ?? [],
       os: device.os,
+      shellIntegration: device.shellIntegration,
+      sideChannel: device.sideChannel,
     }),
   );
 
@@ -269,6 +275,8 @@ const credentialSchema = z
     username: words(1_024).superRefine(problemAs(usernameProblem)),
     password: secret.optional(),
     privateKey: words(65_536).superRefine(problemAs(privateKeyProblem)).optional(),
+    shellIntegration: flag.optional(),
+    sideChannel: flag.optional(),
   })
   .superRefine((credential, context) => {
     if (credential.password === undefined && credential.privateKey === undefined) {
@@ -282,6 +290,8 @@ const credentialSchema = z
       username: credential.username,
       password: credential.password,
       privateKey: credential.privateKey,
+      shellIntegration: credential.shellIntegration,
+      sideChannel: credential.sideChannel,
     }),
   );
 

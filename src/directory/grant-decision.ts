@@ -7,15 +7,16 @@ import type { GrantSpec } from './grants.ts';
 import { CHANNELS } from './grants.ts';
 import { isGlob } from './names.ts';
 import { shown } from './shown-text.ts';
+import { readingOfAccount, type TerminalReading } from './terminal-reading.ts';
 import { anyTimesAt, readTimes, showInstant, type Times } from './times.ts';
 
-export interface SnapshotCredential {
+export interface SnapshotCredential extends TerminalReading {
   readonly id: string;
   readonly name: string;
   readonly username: string;
 }
 
-export interface SnapshotDevice {
+export interface SnapshotDevice extends TerminalReading {
   readonly id: string;
   readonly name: string;
   readonly host: string;
@@ -150,7 +151,8 @@ const merge = (
       tags: device.tags,
       os: device.os,
     },
-    credential,
+    credential: { id: credential.id, name: credential.name, username: credential.username },
+    reading: readingOfAccount(device, credential),
     grant: {
       id: grants[0]?.id ?? '',
       name: grants.map(({ spec }) => spec.name).join(', '),

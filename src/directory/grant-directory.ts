@@ -7,6 +7,7 @@ import type { Snapshot, SnapshotCredential, Who } from './grant-decision.ts';
 import { decideAt, makeSnapshot, targetsAt } from './grant-decision.ts';
 import { readGrants } from './grants.ts';
 import { readSettings } from './settings.ts';
+import { terminalReadingOf } from './terminal-reading.ts';
 
 interface Versioned {
   readonly version: number;
@@ -31,9 +32,15 @@ const readSnapshot = async (store: Store): Promise<Versioned> => {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
     const version = await readVersion(store);
     const [devices, tags, credentials, grants, settings] = await Promise.all([
-      store.db.selectFrom('devices').select(['id', 'name', 'host', 'port', 'os']).execute(),
+      store.db
+        .selectFrom('devices')
+        .select(['id', 'name', 'host', 'port', 'os', 'shell_integration', 'side_channel'])
+        .execute(),
       store.db.selectFrom('device_tags').selectAll().orderBy('tag').execute(),
-      store.db.selectFrom('credentials').select(['id', 'name', 'username', 'device_id']).execute(),
+      store.db
+        .selectFrom('credentials')
+        .select(['id', 'name', 'username', 'device_id', 'shell_integration', 'side_channel'])
+        .execute(),
       readGrants(store.db),
       readSettings(store.db),
     ]);
@@ -51,9 +58,15 @@ const readSnapshot = async (store: Store): Promise<Versioned> => {
           host: device.host,
           port: device.port,
           os: device.os ?? undefined,
+          ...terminalReadingOf(device),
           tags: (tagsOf.get(device.id) ?? []).map((row) => row.tag),
           credentials: (credentialsOf.get(device.id) ?? []).map(
-            ({ id, name, username }): SnapshotCredential => ({ id, name, username }),
+            ({ id, name, username, ...row }): SnapshotCredential => ({
+              id,
+              name,
+              username,
+              ...terminalReadingOf(row),
+            }),
           ),
         })),
         grants,

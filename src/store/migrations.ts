@@ -8,6 +8,7 @@ import { auditQueue } from './steps/audit-queue.ts';
 import { credentialWork } from './steps/credential-work.ts';
 import { findings } from './steps/findings.ts';
 import { outputs } from './steps/outputs.ts';
+import { terminalReading } from './steps/terminal-reading.ts';
 
 /** Column types that mean the same on both stores. Text compares by bytes, so that orders and keysets agree. */
 interface ColumnTypes {
@@ -510,6 +511,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   '0021-credential-work': credentialWork,
   '0022-audit-queue': auditQueue,
   '0023-findings': findings,
+  '0024-terminal-reading': terminalReading,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

@@ -4,6 +4,7 @@ import type { AuditQueueTables } from './steps/audit-queue.ts';
 import type { CredentialWorkTables } from './steps/credential-work.ts';
 import type { FindingTables } from './steps/findings.ts';
 import type { OutputTables } from './steps/outputs.ts';
+import type { TerminalReadingColumns } from './steps/terminal-reading.ts';
 
 export interface UsersTable {
   id: string;
@@ -33,7 +34,7 @@ export interface UserGroupsTable {
   group_name: string;
 }
 
-export interface DevicesTable {
+export interface DevicesTable extends TerminalReadingColumns {
   id: string;
   name: string;
   host: string;
@@ -58,7 +59,7 @@ export interface DeviceHostKeysTable {
   pinned_at: number;
 }
 
-export interface CredentialsTable {
+export interface CredentialsTable extends TerminalReadingColumns {
   id: string;
   name: string;
   device_id: string;

@@ -71,11 +71,11 @@ users:
 devices:
   - {name: web-1, host: 192.0.2.1, tags: [web], hostKey: "${publicKey}"}
   - {name: web-2, host: 192.0.2.2, port: 2022, tags: [web]}
-  - {name: db-1, host: db.example.net, os: linux}
+  - {name: db-1, host: db.example.net, os: linux, shellIntegration: true, sideChannel: true}
 credentials:
   - {name: web-root, device: web-1, username: root, password: ${DEVICE_PASSWORD}}
   - {name: web-deploy, device: web-1, username: deploy, privateKey: ${JSON.stringify(privateKey)}}
-  - {name: db-admin, device: db-1, username: postgres, privateKey: ${JSON.stringify(privateKey)}, password: ${DEVICE_PASSWORD}}
+  - {name: db-admin, device: db-1, username: postgres, sideChannel: false, privateKey: ${JSON.stringify(privateKey)}, password: ${DEVICE_PASSWORD}}
 grants:
   - {name: ops-web, groups: [ops], tags: [web], channels: [shell, exec], contact: the web team}
   - {name: alice-db, users: [alice], credentials: [db-admin], channels: [shell], times: "daily 00:00-24:00"}
@@ -322,6 +322,18 @@ onBothStores('the directory', (bench) => {
     });
     await expect(createDeviceVault(store, vault).secretOf(credential?.id ?? '')).rejects.toMatchObject({
       code: 'SP_VAULT_OPEN',
+    });
+  });
+
+  it('tells how lines may be read: as the credential says, else as the device does, else by the screen alone', async () => {
+    const store = await applied();
+    const grants = createGrants(store);
+    const id = await userId(store, 'alice');
+    expect(await grants.decide(id, 'postgres', 'db-1', new Date())).toMatchObject({
+      target: { reading: { shellIntegration: true, sideChannel: false } },
+    });
+    expect(await grants.decide(id, 'root', 'web-1', new Date())).toMatchObject({
+      target: { reading: { shellIntegration: false, sideChannel: false } },
     });
   });
 

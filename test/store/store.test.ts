@@ -130,7 +130,17 @@ onBothStores('the store', (bench) => {
     const store = await bench.fresh();
     const id = newId();
     await store.append('devices', [
-      { id, name: 'web-1', host: '192.0.2.7', port: 22, os: null, created_at: 1, updated_at: 1 },
+      {
+        id,
+        name: 'web-1',
+        host: '192.0.2.7',
+        port: 22,
+        os: null,
+        shell_integration: null,
+        side_channel: null,
+        created_at: 1,
+        updated_at: 1,
+      },
     ]);
     await store.append('device_tags', [{ device_id: id, tag: 'web' }]);
     await store.db.deleteFrom('devices').where('id', '=', id).execute();
