@@ -208,6 +208,28 @@ describe('a blocked line', () => {
   });
 });
 
+describe('a key that a program took', () => {
+  test('is not part of the next line where the screen shows that, and is judged with it all the same', () => {
+    const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('\r').wait(2_000);
+    bench.output('\r\nlogin\r\nalice@dev$ ').wait(2_000);
+    for (const line of ['echo a', 'login']) {
+      bench.type(`${line}\r`).wait(1_000);
+      bench.answer(bench.requests.at(-1)?.id ?? 0, { kind: 'release' }).wait(2_000);
+    }
+    bench.type('q').wait(500).output('\r\nalice@dev$ ').wait(2_000);
+    bench.type('echo b').output('echo b').wait(100).type('\r').wait(2_000);
+    expect(bench.requests.at(-1)?.reading).toMatchObject({ text: 'echo b', how: 'exact' });
+    expect(bench.requests.at(-1)?.reading.candidates).toContain('qecho b');
+  });
+
+  test('is believed to be on a line that shows nothing', () => {
+    const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('\r').wait(2_000);
+    bench.type('rm x').wait(50).output('\r\x1b[Kalice@dev$ ').wait(2_000).type('\r').wait(3_000);
+    expect(bench.requests[0]?.reading.candidates).toContain('rm x');
+    expect(bench.editor.ran).toEqual([]);
+  });
+});
+
 describe('a line that keys alone do not tell', () => {
   test('is redrawn by its editor, read from that, and typed anew only where needed', () => {
     const bench = new Bench(release).type('echo one\r').wait(500).type('\x1b[A\r').wait(3_000);
@@ -552,8 +574,8 @@ describe('whatever comes from both sides', () => {
 
   test('nothing throws, what is kept stays bounded, and no submit key passes without a verdict', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), (steps, announces) => {
-        const bench = new Bench(() => ({ kind: 'block', notice: 'no' }), ENFORCE, { announces });
+      fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), fc.boolean(), (steps, announces, echo) => {
+        const bench = new Bench(() => ({ kind: 'block', notice: 'no' }), ENFORCE, { announces, echo });
         for (const [kind, data, time] of steps) {
           if (kind === 'client') bench.type(data);
           else if (kind === 'device') bench.output(data);
@@ -569,6 +591,7 @@ describe('whatever comes from both sides', () => {
         const submits = [...bench.editor.received.toString('latin1').matchAll(/[\r\n\x0f]/g)];
         expect(submits.length).toBeLessThanOrEqual(released.length);
         expect(released.every((action) => action.kind === 'outcome' && action.text.trim() === '')).toBe(true);
+        expect(bench.editor.ran).toEqual([]);
       }),
       { numRuns: 300 },
     );

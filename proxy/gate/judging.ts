@@ -21,9 +21,10 @@ export function judge(state: GateState, held: Held, found: Reading): void {
     keys.kind === 'unknown' && keys.because === 'too-long'
       ? { ...seen, confidence: Math.min(seen.confidence, 0.3), doubts: [...seen.doubts, 'scrolled'] }
       : seen;
+  const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
   const secret =
     (reading.confidence < CERTAIN || reading.text.trim() === '') &&
-    neverShown(lineOnScreen(state), keys, line.echo, screen.modes.editorOn ? 'editor' : 'other');
+    neverShown(lineOnScreen(state), keys, line.echo, echoes);
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
     reading.confidence >= CERTAIN &&

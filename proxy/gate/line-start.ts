@@ -19,6 +19,16 @@ export function noteLineStart(state: GateState): void {
     // The full-screen program is gone although the alternate screen is not.
     state.reader = 'prompt';
   }
+  if (
+    line.keys.touched &&
+    prompts.atCursor(screen) === 'known' &&
+    time.mayAnswer(time.lastKey) &&
+    time.isQuiet(time.lastKey, true)
+  ) {
+    // Nothing stands behind the prompt: what was typed went to a program, or is not shown.
+    line.keys.mayBeEmpty();
+    line.anchor = lineStartHere(state, true);
+  }
   const quiet = time.silent >= ANCHOR_SILENCE;
   if (line.anchor !== undefined && (line.keys.touched || line.used)) return;
   const at = prompts.atCursor(screen);

@@ -214,7 +214,7 @@ function stands(due: Due, line: LineOnScreen): boolean {
 }
 
 function isBlank(state: KeysState): boolean {
-  return state.kind === 'known' && state.texts.some((text) => text.trim() === '');
+  return state.kind === 'known' && state.texts.every((text) => text.trim() === '');
 }
 
 /** What the keys know of is never passed over for what the screen has lost. */

@@ -117,6 +117,7 @@ export function expansionKeys(state: GateState): Buffer | undefined {
     case 'fish':
     case 'other-editor':
     case 'tty':
+    case 'help-key':
     case 'unknown':
       return undefined;
   }

@@ -5,18 +5,24 @@ import type { LineOnScreen } from '../terminal/line-reader.ts';
 import { visible } from '../terminal/reading.ts';
 import type { EchoWitness } from './echo-witness.ts';
 
+/** Who echoes: a line editor, the same or nearly as simple a one for a line that was edited, or anything else. */
+export type Echoes = 'editor' | 'edited' | 'other';
+
+/** Nothing, or one character for each that was typed. */
+function isMask(text: string): boolean {
+  return /^\s*(\S?)\1*\s*$/u.test(text);
+}
+
 /**
  * Whether what was typed was never shown. Editors draw in ways of their own, so for them a trace of it is enough;
  * anything else echoes in one piece or not at all.
  */
-export function neverShown(
-  line: LineOnScreen,
-  keys: KeysState,
-  echo: EchoWitness,
-  by: 'editor' | 'other',
-): boolean {
+export function neverShown(line: LineOnScreen, keys: KeysState, echo: EchoWitness, by: Echoes): boolean {
   if (keys.kind !== 'known') return false;
   const typed = keys.texts.filter((text) => text.trim() !== '');
   if (typed.length === 0 || typed.some((text) => visible(line, text))) return false;
-  return !typed.some((text) => (by === 'editor' ? echo.holdsScattered(text) : echo.holds(text)));
+  if (by === 'editor') return !typed.some((text) => echo.holdsScattered(text));
+  if (typed.some((text) => echo.holds(text))) return false;
+  // Keys that edit may have made another line of it than we think: it is shown then, though not in one piece.
+  return by === 'other' || isMask(line.text) || !typed.some((text) => echo.holdsScattered(text));
 }

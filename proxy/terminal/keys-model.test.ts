@@ -44,6 +44,10 @@ describe('the keys model', () => {
     expect(new Set(texts('one two\x1b[D\x15'))).toEqual(new Set(['o', '']));
   });
 
+  test('a question mark may be a help key', () => {
+    expect(new Set(texts('show ?x'))).toEqual(new Set(['show ?x', 'show x']));
+  });
+
   test('does not grow without bound', () => {
     const model = new KeysModel();
     for (let i = 0; i < 300; i++) model.insert('x'.repeat(1000));

@@ -4,8 +4,11 @@
 // screen.
 import type { KeyToken } from './keys.ts';
 
-/** Line editors whose defaults differ in what a key does. `tty` is the kernel's own line discipline. */
-export type Dialect = 'readline' | 'zsh' | 'fish' | 'other-editor' | 'tty';
+/**
+ * Line editors whose defaults differ in what a key does. `tty` is the kernel's own line discipline; `help-key` is the
+ * command line of a network device, where `?` shows help and inserts nothing.
+ */
+export type Dialect = 'readline' | 'zsh' | 'fish' | 'other-editor' | 'tty' | 'help-key';
 
 interface Line {
   readonly dialect: Dialect;
@@ -31,7 +34,7 @@ export type UnknownBecause =
   | 'output'
   | 'redrawn';
 
-const DIALECTS: readonly Dialect[] = ['readline', 'zsh', 'fish', 'other-editor', 'tty'];
+const DIALECTS: readonly Dialect[] = ['readline', 'zsh', 'fish', 'other-editor', 'tty', 'help-key'];
 
 /** Lines longer than this are read from the screen or refused. */
 const MAXIMUM_LINE = 131_072;
@@ -116,6 +119,15 @@ export class KeysModel {
     return { kind: 'known', texts, cursors };
   }
 
+  /** What was typed so far may have gone to a program that has ended: it is on the line, or nothing is. */
+  mayBeEmpty(): void {
+    if (this.#unknown !== undefined || this.empty) return;
+    this.#lines = [
+      ...this.#lines,
+      ...this.#lines.map(({ dialect }): Line => ({ dialect, before: [], after: [], kill: [] })),
+    ];
+  }
+
   /** The caller saw the line change without a key (a redraw by the program, an expansion it asked for). */
   forget(because: UnknownBecause): void {
     this.#unknown ??= because;
@@ -188,6 +200,7 @@ export class KeysModel {
     this.#tail?.push(...inserted);
     for (const line of this.#lines) {
       for (const character of inserted) {
+        if (character === '?' && line.dialect === 'help-key') continue;
         const last = line.before[line.before.length - 1];
         if (last !== undefined && /^(?:\p{M}|\u200d|\ufe0f)/u.test(character)) {
           line.before[line.before.length - 1] = last + character;

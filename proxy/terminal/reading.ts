@@ -189,6 +189,7 @@ export function fuse(evidence: Evidence): Reading {
   const { screen, redrawn, keys } = evidence;
   const doubts = new Set<Doubt>([...evidence.doubts]);
   const keyTexts = keys.kind === 'known' ? keys.texts : [];
+  const nothingTyped = keyTexts.every((typed) => typed.trim() === '');
   const candidates = unique([
     redrawn?.text,
     screen.text,
@@ -206,7 +207,7 @@ export function fuse(evidence: Evidence): Reading {
 
   if (redrawn !== undefined) {
     const text = agreed(redrawn, keys);
-    if (text !== undefined) return reading(text, 'exact', 0.99);
+    if (text !== undefined && (text.trim() !== '' || nothingTyped)) return reading(text, 'exact', 0.99);
     const part = keyTexts.find((typed) => showsWithHoles(redrawn.text, typed));
     if (part !== undefined) return reading(part, 'exact', 0.95);
     for (const doubt of redrawn.doubts) doubts.add(doubt);
@@ -222,9 +223,10 @@ export function fuse(evidence: Evidence): Reading {
   const text = agreed(screen, keys);
   for (const doubt of screen.doubts) doubts.add(doubt);
   if (text !== undefined && text.trim() !== '') return reading(text, 'exact', 0.98);
-  if (text !== undefined) return reading(text, 'exact', doubts.has('prompt-lost') ? 0.6 : 0.95);
+  if (text !== undefined && nothingTyped)
+    return reading(text, 'exact', doubts.has('prompt-lost') ? 0.6 : 0.95);
   if (keys.kind === 'known') {
-    const first = keyTexts[0] ?? '';
+    const first = keyTexts.find((typed) => typed.trim() !== '') ?? '';
     const holes = keyTexts.find((typed) => showsWithHoles(screen.text, typed));
     if (holes !== undefined) return reading(holes, 'exact', 0.95);
     const part = keyTexts.find((typed) => showsPart(screen.text, typed));

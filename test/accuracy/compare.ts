@@ -20,6 +20,11 @@ export interface Difference {
   readonly detail: string;
 }
 
+/** What was read, as the log has it: `hidden` when its text is not stored because it was typed without echo. */
+export interface ReadLine extends Reading {
+  readonly hidden?: boolean;
+}
+
 export interface CompareOptions {
   /** The shell's own record is rebuilt from its words: blanks say nothing. */
   readonly loose: boolean;
@@ -47,7 +52,7 @@ const SPAN = 24;
 
 export function compareReadings(
   truthEntries: readonly string[],
-  readings: readonly Reading[],
+  readings: readonly ReadLine[],
   options: CompareOptions,
 ): { counts: Omit<Counts, 'unapprovedRan'>; differences: Difference[] } {
   let truth = truthEntries.map((entry) => normal(entry, options.loose)).filter((entry) => entry !== '');
@@ -107,17 +112,20 @@ export function compareReadings(
     const origin = from[t]?.[r];
     if (origin === undefined) break;
     if (origin.t < t) {
-      if (origin.match) counts.exact += 1;
+      const read = origin.r < r ? reads[origin.r]?.reading : undefined;
+      if (origin.match && read?.hidden !== true) counts.exact += 1;
       else {
-        const read = origin.r < r ? reads[origin.r]?.reading : undefined;
-        const flagged = read !== undefined && read.confidence < 0.9;
+        const flagged = read !== undefined && (read.confidence < 0.9 || read.hidden === true);
         if (flagged) counts.uncertain += 1;
         else counts.silentlyWrong += 1;
         differences.push({
           kind: flagged ? 'uncertain' : 'silently-wrong',
           truth: truth[origin.t] ?? '',
           read: read?.text ?? NOTHING,
-          detail: read === undefined ? '' : `${read.how} ${read.confidence} ${read.doubts.join(',')}`,
+          detail:
+            read === undefined
+              ? ''
+              : `${read.how} ${read.confidence} ${read.doubts.join(',')}${read.hidden === true ? ' hidden' : ''}`,
         });
       }
     }

@@ -20,7 +20,7 @@ const { values } = parseArgs({
     mode: { type: 'string', default: 'both' },
     only: { type: 'string' },
     seconds: { type: 'string' },
-    parallel: { type: 'string', default: '4' },
+    jobs: { type: 'string', default: '4' },
     json: { type: 'boolean', default: false },
     failures: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
@@ -31,8 +31,9 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(`usage: accuracy [--seed N] [--count N] [--shell NAME]… [--latency MS] [--scenarios FILE.jsonl]…
-                [--mode screen|enforced|both] [--only PATTERN] [--parallel N] [--seconds N] [--integration] [--failures] [--trace] [--json]
+                [--mode screen|enforced|both] [--only PATTERN] [--jobs N] [--seconds N] [--integration] [--failures] [--trace] [--json]
 --count N       generated interactions for each shell (default 10, or 0 with --scenarios)
+--jobs N        interactions at once, of different shells (default 4): they mostly wait
 --seconds N     begin no interaction after this long; what is tried is drawn from all, by the seed
 --latency MS    round trip between gateway and device; jitter is added
 --integration   bash, zsh and fish report their lines themselves; other shells are left out
@@ -150,13 +151,13 @@ async function one(job: Job): Promise<void> {
   if (job.mode === 'screen') {
     const scripted = job.scenario.wantBy?.[family] ?? job.scenario.want;
     const truth = split(scripted ?? played.truth);
-    const lines = played.requests.filter((request) => request.what === 'line' && !request.context.secret);
-    for (const request of lines) held.push(request.heldFor);
+    const lines = played.requests
+      .filter((request) => request.what === 'line')
+      .map(({ reading, context, heldFor }) => ({ ...reading, heldFor, hidden: context.secret }));
+    for (const { heldFor } of lines) held.push(heldFor);
     const readings = splitLines
-      ? lines.flatMap((request) =>
-          request.reading.text.split('\n').map((text) => ({ ...request.reading, text })),
-        )
-      : lines.map((request) => request.reading);
+      ? lines.flatMap((line) => line.text.split('\n').map((text) => ({ ...line, text })))
+      : lines;
     const compared = compareReadings(truth, readings, options);
     const counts = compared.counts;
     const dropped = givenUp(job, []);
@@ -233,9 +234,24 @@ if (values.seconds !== undefined) {
   jobs.splice(0, jobs.length, ...drawn.map(({ job }) => job));
 }
 
+/** Shells by turns: none waits for another to be through, and none has the machine for itself. */
+function byTurns(list: readonly Job[]): Job[] {
+  const turns = new Map<string, number>();
+  return list
+    .map((job) => {
+      const turn = turns.get(job.shell.name) ?? 0;
+      turns.set(job.shell.name, turn + 1);
+      return { job, turn };
+    })
+    .sort((one, other) => one.turn - other.turn)
+    .map(({ job }) => job);
+}
+
+if (values.seconds === undefined) jobs.splice(0, jobs.length, ...byTurns(jobs));
+
 let next = 0;
 await Promise.all(
-  Array.from({ length: whole(values.parallel, 4) }, async () => {
+  Array.from({ length: whole(values.jobs, 4) }, async () => {
     for (;;) {
       const job = jobs[next++];
       if (job === undefined || performance.now() > stopAt) return;
