@@ -11,10 +11,12 @@ import type {
   GateOutlet,
   StartVerdict,
 } from '../channels/gate-port.ts';
-import { InputGate, interpreterOnInput, opaqueInput, shellOnInput } from './input-gate.ts';
+import { InputGate, interpreterOnInput, mayRunInput, opaqueInput, shellOnInput } from './input-gate.ts';
 import { Judge, type Judged } from './judge.ts';
 import type { ApprovalAnswer, AuditDeps } from './ports.ts';
 import { isNetworkDevice } from './reader.ts';
+import { readScpArguments } from './scp-arguments.ts';
+import { startState } from './start-state.ts';
 import { TerminalGate } from './terminal-gate.ts';
 
 /** As shells say that a command was found and may not run (POSIX 2.8.2). */
@@ -119,7 +121,12 @@ export class ExecGate implements ChannelGate {
       how: 'request',
       confidence: 1,
       hidden: false,
+      environment: this.#context.environment,
     });
+    if (judged.ruling.kind === 'run' && first !== undefined && this.#disguisedCopy(text, first)) {
+      await this.#judge.settle(judged.entry, 'refused', 'scp in another form than its own');
+      return refused('SP_SCP_FORM', text, 'Files are copied with scp only as an scp client asks for it.');
+    }
     const verdict = await this.#rule(judged, text);
     if (verdict.kind === 'pass' && this.#phase.kind === 'starting' && first !== undefined)
       this.#phase = this.#started(text, first);
@@ -128,7 +135,7 @@ export class ExecGate implements ChannelGate {
 
   #analyse(text: string): readonly Analysis[] {
     const network = isNetworkDevice(this.#context.device.os);
-    const shell = analyse(text);
+    const shell = analyse(text, { state: startState(this.#context) });
     const first = network ? analyse(text, { grammar: 'network-cli' }) : shell;
     const unseen = this.#context.terminal === undefined ? interpreterOnInput(shell) : undefined;
     const notText = /[\0\ufffd]/.test(text);
@@ -141,6 +148,17 @@ export class ExecGate implements ChannelGate {
     return [{ ...first, opaque }];
   }
 
+  /** An scp server that its own gate does not see, while a rule could speak against what it copies. */
+  #disguisedCopy(text: string, analysis: Analysis): boolean {
+    return (
+      this.#judge.mayHold('scp') &&
+      readScpArguments(text) === undefined &&
+      analysis.commands.some(
+        ({ name, argv }) => name === 'scp' && argv.slice(1).some((word) => /^-[a-zA-Z]*[tf]/.test(word)),
+      )
+    );
+  }
+
   #started(text: string, analysis: Analysis): Phase {
     if (this.#context.terminal !== undefined) {
       const shell = shellOnInput(analysis);
@@ -151,6 +169,7 @@ export class ExecGate implements ChannelGate {
     if (interpreter !== undefined) {
       return { kind: 'input', gate: InputGate.opaque(this.#inputOptions('exec'), interpreter) };
     }
+    if (mayRunInput(analysis)) return { kind: 'input', gate: this.#input('exec') };
     return { kind: 'passing' };
   }
 
@@ -224,7 +243,13 @@ export class ExecGate implements ChannelGate {
   }
 
   #inputOptions(kind: 'shell' | 'exec'): ConstructorParameters<typeof InputGate>[0] {
-    return { judge: this.#judge, outlet: this.#outlet, kind, observe: () => !this.#judge.mayHold(kind) };
+    return {
+      judge: this.#judge,
+      outlet: this.#outlet,
+      kind,
+      state: startState(this.#context),
+      observe: () => !this.#judge.mayHold(kind),
+    };
   }
 }
 

@@ -10,12 +10,13 @@ import type {
   GateOutlet,
   StartVerdict,
 } from '../channels/gate-port.ts';
+import { AuditRows } from './audit-rows.ts';
 import { ExecGate } from './exec-gate.ts';
 import { type Admitted, admitForward, ForwardGate, isForward } from './forward-gate.ts';
 import type { AuditDeps } from './ports.ts';
 import { readScpArguments } from './scp-arguments.ts';
 import { ScpGate } from './scp-gate.ts';
-import { SftpGate } from './sftp-gate.ts';
+import { SftpGate, startsSftpServer } from './sftp-gate.ts';
 import { SubsystemGate } from './subsystem-gate.ts';
 
 export interface AuditGates extends GateFactory {
@@ -40,6 +41,18 @@ export const createAuditGates = (deps: AuditDeps): AuditGates => {
       const { admission, admitted: found } = await admitForward(deps, context, start, what);
       if (found !== undefined) admitted.set(start, found);
       return admission;
+    },
+    holdsLines: (context) => {
+      const rows = new AuditRows(deps, {
+        ...context,
+        channel: 0,
+        environment: new Map(),
+        terminal: undefined,
+      });
+      const policy = deps.policies.current;
+      return (['shell', 'exec'] as const).some(
+        (kind) => policy.appliesTo(rows.sessionContext(kind, undefined)).holding,
+      );
     },
     open: (context, outlet) => {
       const channel = new AuditedChannel(deps, context, outlet, admitted, () => open.delete(channel));
@@ -147,9 +160,13 @@ class AuditedChannel implements ChannelGate {
       case 'shell':
       case 'exec': {
         const gate = new ExecGate(this.#deps, this.#context, this.#outlet);
-        return request.kind === 'exec' && readScpArguments(request.command.toString('utf8')) !== undefined
-          ? new ScpGate(this.#deps, this.#context, this.#outlet, gate)
-          : gate;
+        if (request.kind === 'shell') return gate;
+        const command = request.command.toString('utf8');
+        if (readScpArguments(command) !== undefined) {
+          return new ScpGate(this.#deps, this.#context, this.#outlet, gate);
+        }
+        // `sftp -s PATH`, and clients that start it with sudo: the protocol is the subsystem's.
+        return startsSftpServer(command) ? new SftpGate(this.#deps, this.#context, this.#outlet, gate) : gate;
       }
       case 'subsystem':
         return request.name === 'sftp'

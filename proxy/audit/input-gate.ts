@@ -3,7 +3,7 @@
 // measured and hashed. It does not decide which of the two a command is: exec-gate.ts does.
 import { createHash, type Hash } from 'node:crypto';
 import { type ScriptReader, scriptReader } from '../../policies/analysis/script.ts';
-import type { Analysis, Opacity } from '../../policies/analysis/types.ts';
+import type { Analysis, Opacity, ShellState } from '../../policies/analysis/types.ts';
 import type { ClientEvent, GateOutlet } from '../channels/gate-port.ts';
 import { marked } from './audit-text.ts';
 import type { Judge, Judged, Submission } from './judge.ts';
@@ -34,6 +34,8 @@ export interface InputOptions {
   readonly judge: Judge;
   readonly outlet: GateOutlet;
   readonly kind: Submission['kind'];
+  /** What the shell knows before its first line. */
+  readonly state: ShellState;
   /** True: lines are passed on at once and only written down. */
   readonly observe: () => boolean;
 }
@@ -47,7 +49,7 @@ export const opaqueInput = (text: string): Opacity => ({
 
 export class InputGate implements Disposable {
   readonly #options: InputOptions;
-  readonly #reader: ScriptReader = scriptReader('posix-shell');
+  readonly #reader: ScriptReader;
   readonly #units: Unit[] = [];
   #phase: Phase = { kind: 'lines' };
   /** Bytes of the line that has not ended. */
@@ -62,6 +64,7 @@ export class InputGate implements Disposable {
 
   constructor(options: InputOptions) {
     this.#options = options;
+    this.#reader = scriptReader('posix-shell', options.state);
   }
 
   /** Everything from here on is for an interpreter that can't be judged. */
@@ -377,6 +380,28 @@ const hasInner = (analysis: Analysis, command: Analysis['commands'][number]): bo
   const at = analysis.commands.indexOf(command);
   return analysis.commands.some((other) => other.parent === at);
 };
+
+/** Programs that hand on what they are given. */
+const HANDS_ON =
+  /^(?:cat|tee|dd|pv|head|tail|tr|sed|grep|sort|uniq|base64|xxd|gunzip|gzip|zcat|xz|openssl|timeout|nohup)$/;
+
+/**
+ * True when what comes on standard input may be run although no shell is named that reads it: handed on by other
+ * programs (`cat | sh`), read as a file (`. /dev/stdin`), or by something whose name is not known (`$SHELL`).
+ */
+export const mayRunInput = (analysis: Analysis): boolean =>
+  analysis.opaque.some(
+    ({ why, where }) =>
+      (where === 'command' && (why === 'variable' || why === 'substitution' || why === 'eval')) ||
+      (where === 'line' && why === 'stdin'),
+  ) ||
+  analysis.commands.some(
+    ({ name, argv, fedBy }) =>
+      ((name === '.' || name === 'source') && STANDARD_INPUT.test(argv[1] ?? '')) ||
+      (SHELL.test(name) && fedBy.length > 0 && fedBy.every((program) => HANDS_ON.test(program))) ||
+      (SHELL.test(name) &&
+        argv.slice(1).some((word) => STANDARD_INPUT.test(word) || /^\/dev\/fd\/\d+$/.test(word))),
+  );
 
 /** True when a shell among these commands would read its commands from standard input. */
 export const shellOnInput = (analysis: Analysis): boolean =>

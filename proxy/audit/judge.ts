@@ -3,12 +3,8 @@
 import type { Analysis } from '../../policies/analysis/types.ts';
 import type { Counters, Decision, RuleMatch, SessionContext } from '../../policies/match.ts';
 import type { GateContext } from '../channels/gate-port.ts';
-import type { AuditDeps, AuditedCommand, CommandOutcome, CommandSource, HowRead } from './ports.ts';
-
-/** Matches older than this no longer count towards `occurrences`. Milliseconds. */
-const OCCURRENCES_WITHIN = 24 * 3_600_000;
-/** How long the log may take for one command. */
-const LOG_BOUND = 10_000;
+import { AuditRows, outcomeOf } from './audit-rows.ts';
+import type { AuditDeps, AuditedCommand, CommandOutcome, HowRead } from './ports.ts';
 
 export interface Submission {
   readonly kind: SessionContext['channel'];
@@ -27,6 +23,8 @@ export interface Submission {
   /** It was judged together with text that was typed without echo, which an explanation could quote. */
   readonly hiddenBefore?: boolean;
   readonly detail?: string;
+  /** Variables that were passed to the device before it. */
+  readonly environment?: ReadonlyMap<string, string>;
   /** Not worth a line in the log unless a rule says something about it: text typed in an editor. */
   readonly quiet?: boolean;
 }
@@ -51,70 +49,72 @@ export interface Judged {
 const NOT_LOGGED =
   'Not run: the audit log cannot be written at the moment. Try again later, or ask your administrator.';
 
+const TOO_LONG =
+  'It is too long, or nested too deeply, to be judged before it runs. Do it in smaller pieces.';
+
 export class Judge {
   readonly #deps: AuditDeps;
-  readonly #context: GateContext;
-  readonly #source: CommandSource;
+  readonly #rows: AuditRows;
 
   constructor(deps: AuditDeps, context: GateContext) {
     this.#deps = deps;
-    this.#context = context;
-    const { sessionId, channel, startedAt, user, device, credential, sourceAddress } = context;
-    this.#source = {
-      sessionId,
-      channel,
-      startedAt,
-      user: { id: user.id, name: user.name },
-      device: { id: device.id, name: device.name },
-      credential,
-      sourceAddress,
-    };
+    this.#rows = new AuditRows(deps, context);
   }
 
   /** Whether any rule could keep something of this channel from running. */
   mayHold(channel: SessionContext['channel']): boolean {
-    return this.#deps.policies.current.appliesTo(this.#sessionContext(channel, undefined)).holding;
+    return this.#deps.policies.current.appliesTo(this.#rows.sessionContext(channel, undefined)).holding;
   }
 
   /** Decides and logs. Never rejects: what fails is not run. */
   async judge(submission: Submission): Promise<Judged> {
-    let decision: Decision;
+    // What no analysis reaches can't be known to be harmless.
+    const unread = submission.analyses.some(({ truncated }) => truncated) && this.mayHold(submission.kind);
+    const rulingFor = (decision: Decision): Ruling => {
+      const ruling = rulingOf(quotable(submission) ? decision : unexplained(decision));
+      return unread && ruling.kind === 'run' ? { kind: 'block', notice: TOO_LONG } : ruling;
+    };
+    const entryFor = (decision: Decision): AuditedCommand => {
+      const refused = unread && rulingOf(decision).kind === 'run';
+      const outcome = refused ? 'refused' : outcomeOf(decision.action);
+      return this.entry(
+        refused ? { ...submission, detail: 'too long to be judged' } : submission,
+        decision,
+        outcome,
+      );
+    };
     try {
-      decision = await this.#decide(submission);
-    } catch (error) {
-      return this.#unlogged(submission, error);
-    }
-    const ruling = rulingOf(quotable(submission) ? decision : unexplained(decision));
-    const entry = this.entry(submission, decision, outcomeOf(ruling));
-    if (submission.quiet === true && decision.matches.length === 0) {
+      const { decision, entry } = await this.#rows.record(
+        (counters) => this.#decide(submission, counters),
+        (found) =>
+          submission.quiet === true && found.matches.length === 0 && !unread ? undefined : entryFor(found),
+      );
+      const ruling = rulingFor(decision);
+      if (entry === undefined) return { ruling, entry: entryFor(decision), decision, logged: true };
+      this.#rows.tell(entry, 'command');
+      await this.#rows.disableUser(decision);
       return { ruling, entry, decision, logged: true };
-    }
-    try {
-      await bounded(this.#deps.log.append(entry));
     } catch (error) {
       return this.#unlogged(submission, error);
     }
-    this.#tell(entry);
-    if (decision.disableUser) await this.#disableUser(decision);
-    return { ruling, entry, decision, logged: true };
   }
 
   /** Writes down what was not judged, or what happened beside the judging. Rejects when it can't. */
   async note(submission: Submission, outcome: CommandOutcome): Promise<AuditedCommand> {
     const decision = NO_DECISION(this.#deps.policies.current.version);
     const entry = this.entry(submission, decision, outcome);
-    await bounded(this.#deps.log.append(entry));
-    this.#tell(entry);
+    await this.#rows.append(entry);
+    this.#rows.tell(entry, 'command');
     return entry;
   }
 
   /** Notes what became of it. False when that could not be written. */
   async settle(entry: AuditedCommand, outcome: CommandOutcome, detail: string): Promise<boolean> {
     try {
-      await bounded(this.#deps.log.settle(entry.id, outcome, detail));
+      await this.#rows.settle(entry.id, outcome, detail);
       return true;
     } catch (error) {
-      this.#deps.events.warn({ session: this.#source.sessionId, error: textOf(error) }, 'outcome not logged');
+      this.#rows.failed(error, 'outcome');
       return false;
     }
   }
@@ -127,10 +127,7 @@ export class Judge {
         ? analyses.find(({ typed }) => typed === submission.typed)
         : analyses[0];
     const [command] = first?.commands ?? [];
-    return {
-      id: this.#deps.log.newId(),
-      source: this.#source,
-      at: this.#deps.now(),
+    const row = {
       channelKind: submission.kind,
       context: submission.context,
       typed: hidden ? '' : submission.typed,
@@ -140,65 +137,27 @@ export class Judge {
         : submission.candidates
             .filter((text) => text !== submission.command && text !== submission.typed)
             .slice(0, 20),
-      analysed: first === undefined || hidden ? {} : analysedOf(first),
+      analysed: first === undefined || hidden ? {} : { ...analysedOf(first), ...environmentOf(submission) },
       word: command === undefined || hidden ? '' : command.name,
       how: submission.how,
       confidence: submission.confidence,
       hidden,
-      decision: decision.action,
-      outcome,
       detail: submission.detail ?? '',
-      rules: (quotable(submission) ? decision : unexplained(decision)).matches.map(
-        ({ rule, action, criticality, points, effective, shadow, occurrence, why }) => ({
-          rule,
-          action,
-          criticality,
-          points,
-          effective,
-          shadow,
-          occurrence,
-          why,
-        }),
-      ),
-      points: decision.points,
-      policyVersion: decision.policyVersion,
     };
+    return this.#rows.entry(row, quotable(submission) ? decision : unexplained(decision), outcome);
   }
 
-  async #decide(submission: Submission): Promise<Decision> {
-    const context = this.#sessionContext(submission.kind, submission.context);
+  #decide({ kind, context: reader, analyses }: Submission, counters: Counters): Decision {
+    const context = this.#rows.sessionContext(kind, reader);
     const policy = this.#deps.policies.current;
-    const at = (counters: Counters): Decision =>
-      submission.analyses.length === 1 && submission.analyses[0] !== undefined
-        ? policy.decide(submission.analyses[0], context, counters)
-        : policy.decideCandidates(submission.analyses, context, counters);
-    const first = at({ occurrences: () => 0 });
-    // Only rules that bite after several occurrences need to know how many there were.
-    if (first.matches.every((match) => match.occurrences <= 1)) return first;
-    const since = this.#deps.now() - OCCURRENCES_WITHIN;
-    const met = await bounded(this.#deps.log.occurrences(this.#source.user.id, since));
-    return at({ occurrences: (rule) => met.get(rule) ?? 0 });
-  }
-
-  #sessionContext(channel: SessionContext['channel'], reader: string | undefined): SessionContext {
-    const { user, device, credential } = this.#context;
-    return {
-      user: user.name,
-      groups: user.groups,
-      device: device.name,
-      tags: device.tags,
-      credential: credential.name,
-      channel,
-      context: reader,
-      at: new Date(this.#deps.now()),
-    };
+    const [only] = analyses;
+    return analyses.length === 1 && only !== undefined
+      ? policy.decide(only, context, counters)
+      : policy.decideCandidates(analyses, context, counters);
   }
 
   #unlogged(submission: Submission, error: unknown): Judged {
-    this.#deps.events.warn(
-      { session: this.#source.sessionId, code: 'SP_AUDIT_LOG', error: textOf(error) },
-      'command not logged',
-    );
+    this.#rows.failed(error, 'command');
     const decision = NO_DECISION(this.#deps.policies.current.version);
     return {
       ruling: { kind: 'block', notice: NOT_LOGGED },
@@ -206,35 +165,6 @@ export class Judge {
       decision,
       logged: false,
     };
-  }
-
-  #tell(entry: AuditedCommand): void {
-    if (entry.rules.length === 0 && entry.outcome === 'ran') return;
-    this.#deps.events.info(
-      {
-        session: this.#source.sessionId,
-        user: this.#source.user.name,
-        device: this.#source.device.name,
-        command: entry.hidden ? '' : entry.command.slice(0, 512),
-        decision: entry.decision,
-        outcome: entry.outcome,
-        rules: entry.rules.map(({ rule }) => rule).slice(0, 20),
-        points: entry.points,
-      },
-      'command audited',
-    );
-  }
-
-  async #disableUser(decision: Decision): Promise<void> {
-    const rule = decision.matches.find((match) => match.disableUser)?.rule ?? 'a rule';
-    try {
-      await bounded(this.#deps.userLock.disable(this.#source.user.name, `by the rule ${rule}`));
-    } catch (error) {
-      this.#deps.events.warn(
-        { session: this.#source.sessionId, user: this.#source.user.name, error: textOf(error) },
-        'user not disabled',
-      );
-    }
   }
 }
 
@@ -288,25 +218,13 @@ const sentence = (text: string): string =>
 const whomToAsk = (match: RuleMatch | undefined): string =>
   `\nIf you need it, ask ${match?.contact ?? 'your administrator'}.`;
 
-const outcomeOf = (ruling: Ruling): CommandOutcome => {
-  switch (ruling.kind) {
-    case 'run':
-      return 'ran';
-    case 'block':
-      return 'blocked';
-    case 'interrupt':
-      return 'interrupted';
-    case 'confirm':
-    case 'reauthenticate':
-    case 'approve':
-      return 'asked';
-  }
-};
+const environmentOf = ({ environment }: Submission): object =>
+  environment === undefined || environment.size === 0 ? {} : { environment: Object.fromEntries(environment) };
 
 const MOST_COMMANDS = 256;
 const LONGEST_TEXT = 4_096;
 
-const analysedOf = (analysis: Analysis): unknown => ({
+const analysedOf = (analysis: Analysis): object => ({
   grammar: analysis.grammar,
   commands: analysis.commands.slice(0, MOST_COMMANDS).map((command) => ({
     text: command.text.slice(0, LONGEST_TEXT),
@@ -332,20 +250,3 @@ const analysedOf = (analysis: Analysis): unknown => ({
     : {}),
   ...(analysis.truncated ? { truncated: true } : {}),
 });
-
-/** Rejects when the work takes longer than the log may. */
-const bounded = async <T>(work: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer in ${LOG_BOUND} ms`)), LOG_BOUND);
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

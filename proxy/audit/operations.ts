@@ -2,12 +2,13 @@
 // operation to the log, asks a second person where a rule says so, and only then answers. What a channel does with the
 // answer is its gate's. Operations that no rule has anything to say about are logged without being waited for, a bounded
 // number at a time: when the log fails, the session ends.
-import type { Decision, Operation, RuleMatch, SessionContext } from '../../policies/match.ts';
+import type { Counters, Decision, Operation, RuleMatch, SessionContext } from '../../policies/match.ts';
 import { type Action, actions } from '../../policies/rules/schema.ts';
 import type { GateContext } from '../channels/gate-port.ts';
 import { plainText } from '../channels/terminal-text.ts';
 import { within } from '../server/bounded.ts';
-import type { AuditDeps, AuditedCommand, CommandOutcome, CommandSource } from './ports.ts';
+import { AuditRows, outcomeOf } from './audit-rows.ts';
+import type { AuditDeps, AuditedCommand, CommandOutcome } from './ports.ts';
 
 /** One thing that is done. */
 export interface Asked {
@@ -55,10 +56,8 @@ export interface OperationEvents {
   roomAgain(): void;
 }
 
-/** Matches older than this no longer count towards `occurrences`. Milliseconds. */
-const OCCURRENCES_WITHIN = 24 * 3_600_000;
-/** How long the log may take for one operation. Milliseconds. */
-const LOG_BOUND = 15_000;
+/** How long a second person's answer may take to come through, beyond their patience. Milliseconds. */
+const ANSWER_BOUND = 15_000;
 /** Rows under way; a channel that has so many waits. */
 const MOST_UNDER_WAY = 256;
 
@@ -69,8 +68,7 @@ const isMiss = (match: RuleMatch): boolean =>
 
 export class OperationJudge implements Disposable {
   readonly #deps: AuditDeps;
-  readonly #context: GateContext;
-  readonly #source: CommandSource;
+  readonly #rows: AuditRows;
   readonly #events: OperationEvents;
   readonly #cancels = new Set<() => void>();
   #underWay = 0;
@@ -80,25 +78,15 @@ export class OperationJudge implements Disposable {
 
   constructor(deps: AuditDeps, context: GateContext, events: OperationEvents) {
     this.#deps = deps;
-    this.#context = context;
+    this.#rows = new AuditRows(deps, context);
     this.#events = events;
-    const { sessionId, channel, startedAt, user, device, credential, sourceAddress } = context;
-    this.#source = {
-      sessionId,
-      channel,
-      startedAt,
-      user: { id: user.id, name: user.name },
-      device: { id: device.id, name: device.name },
-      credential,
-      sourceAddress,
-    };
   }
 
   /** Whether any rule could keep something of this channel from being done. */
   mayHold(kind: SessionContext['channel']): boolean {
     const policy = this.#deps.policies.current;
     if (this.#holding?.policy !== policy || this.#holding.kind !== kind) {
-      const { holding } = policy.appliesTo(this.#sessionContext(kind));
+      const { holding } = policy.appliesTo(this.#rows.sessionContext(kind, kind));
       this.#holding = { policy, kind, holding };
     }
     return this.#holding.holding;
@@ -112,7 +100,7 @@ export class OperationJudge implements Disposable {
   /** At once when no rule has anything to say. Never rejects: what fails is denied. */
   judge(request: OperationRequest): OperationRuling | Promise<OperationRuling> {
     if (this.#failed) return NOT_LOGGED;
-    const decision = this.#decide(request, () => 0);
+    const decision = this.#rows.decideFirst((counters) => this.#decide(request, counters));
     if (decision.matches.length > 0 || request.durable === true) return this.#watched(request, decision);
     if (request.quiet) return { kind: 'pass', record: undefined, rules: [] };
     return { kind: 'pass', record: this.#recordAside(this.#entry(request, decision, 'ran')), rules: [] };
@@ -127,10 +115,7 @@ export class OperationJudge implements Disposable {
     before: readonly string[],
   ): Promise<OperationRuling> | OperationRuling {
     if (this.#failed) return NOT_LOGGED;
-    const decision = without(
-      this.#decide(request, () => 0),
-      before,
-    );
+    const decision = this.#rows.decideFirst((counters) => without(this.#decide(request, counters), before));
     if (decision.matches.length > 0) return this.#watched(request, decision, before);
     if (request.quiet) return { kind: 'pass', record: undefined, rules: [] };
     return { kind: 'pass', record: this.#recordAside(this.#entry(request, decision, 'ran')), rules: [] };
@@ -151,20 +136,15 @@ export class OperationJudge implements Disposable {
     first: Decision,
     before: readonly string[] = [],
   ): Promise<OperationRuling> {
-    let decision = first;
     try {
-      if (first.matches.some((match) => match.occurrences > 1)) {
-        const since = this.#deps.now() - OCCURRENCES_WITHIN;
-        const met = await this.#bounded(this.#deps.log.occurrences(this.#source.user.id, since));
-        decision = without(
-          this.#decide(request, (rule) => met.get(rule) ?? 0),
-          before,
-        );
-      }
-      const entry = this.#entry(request, decision, outcomeOf(decision.action));
-      await this.#bounded(this.#deps.log.append(entry));
-      this.#tell(entry);
-      if (decision.disableUser) await this.#disableUser(decision);
+      const { decision, entry } = await this.#rows.record(
+        (counters) => without(this.#decide(request, counters), before),
+        (found) => this.#entry(request, found, outcomeOf(found.action)),
+        first,
+      );
+      if (entry === undefined) return NOT_LOGGED;
+      this.#rows.tell(entry, 'operation');
+      await this.#rows.disableUser(decision);
       return await this.#ruling(entry, decision);
     } catch (error) {
       this.#logFailed(error);
@@ -188,9 +168,7 @@ export class OperationJudge implements Disposable {
         return { kind: 'end', reason: reasonOf(top, 'not allowed; it ends this session') };
       case 'confirm':
       case 'reauthenticate':
-        await this.#bounded(
-          this.#deps.log.settle(entry.id, 'declined', 'the user cannot be asked on this kind of channel'),
-        );
+        await this.#rows.settle(entry.id, 'declined', 'the user cannot be asked on this kind of channel');
         return {
           kind: 'deny',
           reason: reasonOf(
@@ -207,8 +185,8 @@ export class OperationJudge implements Disposable {
 
   async #askSomebody(entry: AuditedCommand, decision: Decision): Promise<OperationRuling> {
     const [top] = decision.matches;
-    const { approvals, log } = this.#deps;
-    const asked = await this.#bounded(approvals.ask(entry, top?.rule ?? ''));
+    const { approvals } = this.#deps;
+    const asked = await within(ANSWER_BOUND, 'the approvals', approvals.ask(entry, top?.rule ?? ''));
     this.#cancels.add(asked.cancel);
     if (this.#ended) asked.cancel();
     this.#events.waiting(
@@ -216,7 +194,7 @@ export class OperationJudge implements Disposable {
     );
     let answer: Awaited<typeof asked.answer>;
     try {
-      answer = await within(approvals.patience + LOG_BOUND, 'an approval', asked.answer);
+      answer = await within(approvals.patience + ANSWER_BOUND, 'an approval', asked.answer);
     } catch {
       asked.cancel();
       answer = { kind: 'expired' };
@@ -225,27 +203,28 @@ export class OperationJudge implements Disposable {
     }
     switch (answer.kind) {
       case 'approved':
-        await this.#bounded(log.settle(entry.id, 'ran', `approved by ${answer.by}`));
+        await this.#rows.settle(entry.id, 'ran', `approved by ${answer.by}`);
         return {
           kind: 'pass',
-          record: this.#recordOf(entry.id, Promise.resolve(), `approved by ${answer.by}; `),
+          record: this.#recordOf(entry.id, Promise.resolve()),
           rules: decision.matches.map((match) => match.rule),
         };
       case 'denied':
-        await this.#bounded(log.settle(entry.id, 'declined', `declined by ${answer.by}`));
+        await this.#rows.settle(entry.id, 'declined', `declined by ${answer.by}`);
         return { kind: 'deny', reason: reasonOf(top, `declined by ${answer.by}`) };
       case 'expired':
-        await this.#bounded(
-          log.settle(entry.id, this.#ended ? 'cancelled' : 'declined', 'nobody approved it in time'),
+        await this.#rows.settle(
+          entry.id,
+          this.#ended ? 'cancelled' : 'declined',
+          this.#ended ? 'given up before anybody answered' : 'nobody approved it in time',
         );
         return { kind: 'deny', reason: reasonOf(top, 'nobody approved it in time') };
     }
   }
 
-  #decide(request: OperationRequest, occurrences: (rule: string) => number): Decision {
+  #decide(request: OperationRequest, counters: Counters): Decision {
     const policy = this.#deps.policies.current;
-    const context = this.#sessionContext(request.kind);
-    const counters = { occurrences };
+    const context = this.#rows.sessionContext(request.kind, request.kind);
     const matches = new Map<string, RuleMatch>();
     let missed = false;
     const take = (operation: Operation, listed: boolean): void => {
@@ -263,53 +242,25 @@ export class OperationJudge implements Disposable {
     return conclude([...matches.values()], missed, policy.version);
   }
 
-  #sessionContext(kind: SessionContext['channel']): SessionContext {
-    const { user, device, credential } = this.#context;
-    return {
-      user: user.name,
-      groups: user.groups,
-      device: device.name,
-      tags: device.tags,
-      credential: credential.name,
-      channel: kind,
-      context: kind,
-      at: new Date(this.#deps.now()),
-    };
-  }
-
   #entry(request: OperationRequest, decision: Decision, outcome: CommandOutcome): AuditedCommand {
-    return {
-      id: this.#deps.log.newId(),
-      source: this.#source,
-      at: this.#deps.now(),
-      channelKind: request.kind,
-      context: request.kind,
-      typed: request.typed,
-      command: request.command,
-      candidates: [],
-      analysed: request.analysed,
-      word: request.word,
-      how: 'request',
-      confidence: 1,
-      hidden: false,
-      decision: decision.action,
+    const { kind, typed, command, analysed, word } = request;
+    return this.#rows.entry(
+      {
+        channelKind: kind,
+        context: kind,
+        typed,
+        command,
+        candidates: [],
+        analysed,
+        word,
+        how: 'request',
+        confidence: 1,
+        hidden: false,
+        detail: '',
+      },
+      decision,
       outcome,
-      detail: '',
-      rules: decision.matches.map(
-        ({ rule, action, criticality, points, effective, shadow, occurrence, why }) => ({
-          rule,
-          action,
-          criticality,
-          points,
-          effective,
-          shadow,
-          occurrence,
-          why,
-        }),
-      ),
-      points: decision.points,
-      policyVersion: decision.policyVersion,
-    };
+    );
   }
 
   #nothing(): Decision {
@@ -317,18 +268,18 @@ export class OperationJudge implements Disposable {
   }
 
   #recordAside(entry: AuditedCommand): OperationRecord {
-    const written = this.#aside(() => this.#deps.log.append(entry));
-    this.#tell(entry);
+    const written = this.#aside(() => this.#rows.append(entry));
+    this.#rows.tell(entry, 'operation');
     return this.#recordOf(entry.id, written);
   }
 
-  #recordOf(id: string, written: Promise<void>, prefix = ''): OperationRecord {
+  #recordOf(id: string, written: Promise<void>): OperationRecord {
     return {
       settle: (outcome, detail) => {
         void this.#aside(async () => {
           // A row can be changed only when it is there.
           await written;
-          await this.#deps.log.settle(id, outcome, `${prefix}${plainText(detail)}`);
+          await this.#rows.settle(id, outcome, detail);
         });
       },
     };
@@ -338,7 +289,7 @@ export class OperationJudge implements Disposable {
   async #aside(work: () => Promise<void>): Promise<void> {
     this.#underWay += 1;
     try {
-      await this.#bounded(work());
+      await work();
     } catch (error) {
       this.#logFailed(error);
     } finally {
@@ -349,51 +300,10 @@ export class OperationJudge implements Disposable {
   }
 
   #logFailed(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
-    this.#deps.events.warn(
-      { session: this.#source.sessionId, code: 'SP_AUDIT_LOG', error: text },
-      'operation not logged',
-    );
+    this.#rows.failed(error, 'operation');
     if (this.#failed) return;
     this.#failed = true;
     this.#events.logFailed();
-  }
-
-  #bounded<T>(work: Promise<T>): Promise<T> {
-    return within(LOG_BOUND, 'the audit log', work);
-  }
-
-  #tell(entry: AuditedCommand): void {
-    if (entry.rules.length === 0) return;
-    this.#deps.events.info(
-      {
-        session: this.#source.sessionId,
-        user: this.#source.user.name,
-        device: this.#source.device.name,
-        command: plainText(entry.command).slice(0, 512),
-        decision: entry.decision,
-        outcome: entry.outcome,
-        rules: entry.rules.map(({ rule }) => rule).slice(0, 20),
-        points: entry.points,
-      },
-      'operation audited',
-    );
-  }
-
-  async #disableUser(decision: Decision): Promise<void> {
-    const rule = decision.matches.find((match) => match.disableUser)?.rule ?? 'a rule';
-    try {
-      await this.#bounded(this.#deps.userLock.disable(this.#source.user.name, `by the rule ${rule}`));
-    } catch (error) {
-      this.#deps.events.warn(
-        {
-          session: this.#source.sessionId,
-          user: this.#source.user.name,
-          error: error instanceof Error ? error.message : String(error),
-        },
-        'user not disabled',
-      );
-    }
   }
 }
 
@@ -435,22 +345,6 @@ const without = (decision: Decision, rules: readonly string[]): Decision =>
         decision.allowlistMiss,
         decision.policyVersion,
       );
-
-const outcomeOf = (action: Decision['action']): CommandOutcome => {
-  switch (action) {
-    case 'none':
-    case 'log':
-      return 'ran';
-    case 'block':
-      return 'blocked';
-    case 'interrupt':
-      return 'interrupted';
-    case 'confirm':
-    case 'reauthenticate':
-    case 'approve':
-      return 'asked';
-  }
-};
 
 const reasonOf = (match: RuleMatch | undefined, what: string): string => {
   const rule = match === undefined ? '' : ` (rule ${match.rule})`;

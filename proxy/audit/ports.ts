@@ -75,7 +75,7 @@ export interface CommandLog {
   newId(): string;
   /** Durable before it resolves: what can't be logged doesn't run. */
   append(command: AuditedCommand): Promise<void>;
-  /** Notes what became of a command, durable before it resolves. */
+  /** Notes what became of a command, durable before it resolves. `detail` is added to what was noted before. */
   settle(id: string, outcome: CommandOutcome, detail: string): Promise<void>;
   /** How often a user has met each rule since then, over all sessions. */
   occurrences(userId: string, since: number): Promise<ReadonlyMap<string, number>>;

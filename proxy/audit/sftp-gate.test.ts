@@ -173,7 +173,7 @@ class Bench {
       },
     };
     this.gate = new SftpGate(deps, context, outlet);
-    this.gate.start();
+    this.gate.start({ kind: 'subsystem', name: 'sftp' });
   }
 
   #device(data: Buffer): void {

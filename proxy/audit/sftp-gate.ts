@@ -3,8 +3,10 @@
 // through one at a time and in order; file data streams past and is hashed. Before the first of them the gateway asks the
 // device for the account's home folder, and, while a rule could deny something, where a path leads through symbolic links.
 // A link that is changed between that question and the operation is not seen.
+import { analyse } from '../../policies/analysis/analyse.ts';
 import type {
   ChannelGate,
+  ChannelStart,
   ClientEvent,
   DeviceEvent,
   GateContext,
@@ -74,6 +76,7 @@ interface Handle {
 
 export class SftpGate implements ChannelGate {
   readonly #outlet: GateOutlet;
+  readonly #command: ChannelGate | undefined;
   readonly #judge: OperationJudge;
   readonly #client: SftpReader;
   readonly #device: SftpReader;
@@ -98,8 +101,10 @@ export class SftpGate implements ChannelGate {
   #run: { readonly to: 'device' | 'client'; bytes: Buffer } | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(deps: AuditDeps, context: GateContext, outlet: GateOutlet) {
+  /** `command` judges the command line where the server is started by one; nothing else is asked of it. */
+  constructor(deps: AuditDeps, context: GateContext, outlet: GateOutlet, command?: ChannelGate) {
     this.#outlet = outlet;
+    this.#command = command;
     this.#client = new SftpReader((type) => type !== FXP.WRITE);
     this.#device = new SftpReader((type, id) => this.#wholeFromDevice(type, id));
     this.#judge = new OperationJudge(deps, context, {
@@ -121,8 +126,8 @@ export class SftpGate implements ChannelGate {
     return this.#device.kept;
   }
 
-  start(): StartVerdict {
-    return { kind: 'pass' };
+  start(request: ChannelStart): StartVerdict | Promise<StartVerdict> {
+    return this.#command?.start(request) ?? { kind: 'pass' };
   }
 
   fromClient(event: ClientEvent): void {
@@ -761,9 +766,15 @@ export class SftpGate implements ChannelGate {
     this.#client.clear();
     this.#device.clear();
     this.#judge[Symbol.dispose]();
+    this.#command?.[Symbol.dispose]();
     this.#passEnd();
   }
 }
+
+/** Whether a command line starts a server of sftp that reads the channel. */
+export const startsSftpServer = (command: string): boolean =>
+  command.includes('sftp') &&
+  analyse(command).commands.some(({ name }) => /^(?:g?e?sftp-?server|internal-sftp)$/.test(name));
 
 type Operating = Extract<
   SftpRequest,

@@ -2,8 +2,8 @@
 // requests by what the judge says, asking the user or a second person where a rule wants that. How a line is read, held
 // and taken back is the machine's business (proxy/gate); what it comes to is the policy's.
 import { createHmac, randomBytes } from 'node:crypto';
+import { scriptReader } from '../../policies/analysis/script.ts';
 import type { Analysis, ShellState } from '../../policies/analysis/types.ts';
-import { emptyShellState } from '../../policies/analysis/types.ts';
 import type {
   ChannelGate,
   ClientEvent,
@@ -29,6 +29,7 @@ import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
 import type { Judge, Judged, Ruling, Submission } from './judge.ts';
 import type { ApprovalAnswer, AuditDeps } from './ports.ts';
 import { isNetworkDevice, Readers } from './reader.ts';
+import { startState } from './start-state.ts';
 
 export interface TerminalStart {
   readonly deps: AuditDeps;
@@ -85,7 +86,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #resized: PassedRequest | undefined;
   #timer: NodeJS.Timeout | undefined;
   #phase: 'open' | 'ended' = 'open';
-  #state: ShellState = emptyShellState;
+  #state: ShellState;
   /** Lines of a command that the shell goes on reading, as the analysis sees it. */
   #unfinished = '';
   /** Some of them were typed without echo. */
@@ -105,6 +106,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     this.#context = context;
     this.#outlet = outlet;
     this.#kind = kind;
+    this.#state = startState(context);
     this.#readers = new Readers(context.device.os);
     if (started !== undefined) this.#readers.started(started);
     this.#settings = this.#wantedSettings();
@@ -593,7 +595,16 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     );
     if (clear) return whole;
     if (reading.candidates.length > MOST_PASTED_LINES) return undefined;
-    return [...whole, ...reading.candidates.flatMap((line) => read(line))];
+    // Too much for one analysis: command by command, as the shell reads it, and each line by itself.
+    const reader = scriptReader('posix-shell', this.#state);
+    const commands = reading.text.split('\n').flatMap((line) => reader.push(line) ?? []);
+    const last = reader.end();
+    return [
+      ...whole.filter((analysis) => !analysis.truncated),
+      ...commands,
+      ...(last === undefined ? [] : [last]),
+      ...reading.candidates.filter((line) => !line.includes('\n')).flatMap((line) => read(line)),
+    ];
   }
 
   #hidden(request: VerdictRequest): boolean {

@@ -291,7 +291,8 @@ export class ChannelPair implements Disposable {
     }
     if (name === 'eow@openssh.com') {
       // The client reads no more: the device's end is told at once, for its data may never be taken.
-      if (this.#phase === 'open') this.#device.sendUrgentRequest(name, Buffer.alloc(0));
+      // Only a hint: while the session is held nothing of the client's acts there, and leaving it out costs no byte.
+      if (this.#flowing) this.#device.sendUrgentRequest(name, Buffer.alloc(0));
       return;
     }
     if (this.#phase === 'setup') {

@@ -23,7 +23,7 @@ export const DEFAULT_ENVIRONMENT: EnvironmentRules = {
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 /** Even a list that somebody made too wide lets none of these through. */
 const NEVER =
-  /^(?:LD_.*|DYLD_.*|BASH_.*|ENV|IFS|PATH|SHELLOPTS|PS4|PROMPT_COMMAND|PYTHON.*|PERL.*|RUBY.*|NODE_.*|GCONV_PATH|LOCPATH|NLSPATH|TERMINFO.*|TERMCAP)$/;
+  /^(?:LD_.*|DYLD_.*|BASH.*|ENV|ZDOTDIR|IFS|CDPATH|PATH|HOME|SHELL|SHELLOPTS|PS\d|PROMPT.*|RPROMPT|INPUTRC|HIST.*|histchars|FPATH|FCEDIT|EDITOR|VISUAL|.*PAGER|LESS.*|GIT_(?!PROTOCOL$).*|RSYNC_.*|SSH_.*|SUDO_.*|PYTHON.*|PERL.*|RUBY.*|NODE_.*|JAVA_.*|_JAVA_.*|LUA_.*|PHP.*|R_.*|GCONV_PATH|LOCPATH|NLSPATH|TERMINFO.*|TERMCAP|HOSTALIASES|RESOLV_.*|MALLOC_.*|GLIBC_.*|TMPDIR)$/;
 const MAX_VALUE = 4096;
 
 export function environmentAllowed(rules: EnvironmentRules, name: string, value: Buffer): boolean {

@@ -124,6 +124,8 @@ export type Admission =
 
 export interface GateFactory {
   open(context: GateContext, outlet: GateOutlet): ChannelGate;
+  /** Whether lines of such a session's terminals may be held, so that the gate must know the terminal's ways. Absent: no. */
+  holdsLines?(context: Omit<GateContext, 'channel' | 'environment' | 'terminal'>): boolean;
   /**
    * Asked before a client's forward is opened, or listened for, on the device: what is refused is not dialled there. The
    * gate of the channel that follows is given the same `start`. Absent: its own start is all.

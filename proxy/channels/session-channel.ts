@@ -1,6 +1,6 @@
 // A `session` channel between a user and a device: reads the requests that set it up (terminal, environment,
 // agent, X11), asks the grant, then the gate, and lets shell, exec or subsystem start. Terminal modes go through as
-// they came. Everything after the start is the pair's. It does not dial and knows no transport.
+// they came, but for those that would change what is read (terminal-modes.ts). Everything after the start is the pair's. It does not dial and knows no transport.
 import type { Target } from '../login/ports.ts';
 import type { Restrictions } from '../login/restrictions.ts';
 import {
@@ -22,6 +22,7 @@ import { type EnvironmentRules, environmentAllowed } from './environment.ts';
 import type { ChannelStart, GateContext, GateFactory } from './gate-port.ts';
 import { permissionToStart } from './permission.ts';
 import type { ChannelDescription } from './ports.ts';
+import { passableModes, passableTerminalType, passableX11 } from './terminal-modes.ts';
 
 /** What a client asked for before the channel had a device; replayed when it has. */
 export interface CollectedSetup {
@@ -56,6 +57,7 @@ export class SessionChannel {
   readonly pair: ChannelPair;
   readonly #options: SessionChannelOptions;
   readonly #environment = new Map<string, string>();
+  readonly #refusedNames = new Set<string>();
   #terminal: PtyRequest | undefined;
 
   constructor(options: SessionChannelOptions) {
@@ -103,7 +105,11 @@ export class SessionChannel {
         this.#allow('agent', name, body, reply);
         return;
       case 'x11-req':
-        parseX11Request(body);
+        if (!passableX11(parseX11Request(body))) {
+          this.#options.refused('x11', 'malformed', 'the authentication is not what xauth takes');
+          reply.settle(false);
+          return;
+        }
         this.#allow('x11', name, body, reply);
         return;
       case 'shell':
@@ -131,8 +137,12 @@ export class SessionChannel {
       reply.settle(false);
       return;
     }
-    this.#terminal = terminal;
-    this.#pass('pty-req', body, reply);
+    const { gates, context } = this.#options;
+    const type = passableTerminalType(terminal.terminal);
+    const modes = passableModes(terminal.modes, gates.holdsLines?.(context) ?? false);
+    const same = type === terminal.terminal && modes === terminal.modes;
+    this.#terminal = same ? terminal : { ...terminal, terminal: type, modes };
+    this.#pass('pty-req', same ? body : encodePtyRequest(this.#terminal), reply);
   }
 
   #env(body: Buffer, reply: ReplySlot): void {
@@ -141,6 +151,7 @@ export class SessionChannel {
       this.#environment.size >= MAX_VARIABLES ||
       !environmentAllowed(this.#options.environment, name, value)
     ) {
+      if (this.#refusedNames.size < MAX_VARIABLES) this.#refusedNames.add(name.slice(0, 128));
       reply.settle(false);
       return;
     }
@@ -165,6 +176,12 @@ export class SessionChannel {
     const start: ChannelStart =
       forced === undefined ? asked : { kind: 'exec', command: Buffer.from(forced, 'utf8') };
     const description = describe(start, this.#terminal);
+    if (this.#environment.size + this.#refusedNames.size > 0) {
+      this.#options.session.recorder.marker?.(this.pair.channel, 'environment', {
+        passed: Object.fromEntries(this.#environment),
+        refused: [...this.#refusedNames],
+      });
+    }
     if (permission.kind === 'denied') {
       this.#options.refused(wanted(asked), 'not-granted', permission.detail);
       reply.settle(true);

@@ -93,6 +93,10 @@ describe('the log of commands', () => {
     await log.settle(command.id, 'cancelled', 'given up');
     const after = await listCommands(store, { ...NOTHING, limit: 10, after: undefined });
     expect(after.rows[0]).toMatchObject({ outcome: 'cancelled', outcome_detail: 'given up' });
+    await log.settle(command.id, 'cancelled', '');
+    await log.settle(command.id, 'ran', 'approved by carol');
+    const both = await listCommands(store, { ...NOTHING, limit: 10, after: undefined });
+    expect(both.rows[0]).toMatchObject({ outcome: 'ran', outcome_detail: 'given up; approved by carol' });
   });
 
   it('stores nothing of what was typed without echo', async () => {

@@ -1,5 +1,6 @@
 // The log of audited commands on the store: written durably before a command is let through, read by auditors, counted
 // by whatever they ask for. Text is cut to a bound and kept as it was otherwise; it is made safe where it is shown.
+import { sql } from 'kysely';
 import type { AuditedCommand, CommandLog } from '../../proxy/audit/ports.ts';
 import { newId } from '../store/id.ts';
 import { type Page, readPage } from '../store/page.ts';
@@ -9,6 +10,8 @@ import type { Store } from '../store/store.ts';
 /** As much as the gate holds of one line. */
 const LONGEST_TEXT = 2 * 1024 * 1024;
 const LONGEST_JSON = 1024 * 1024;
+/** Of what is noted at one time. */
+const LONGEST_DETAIL = 1024;
 
 /** Text that both databases take: no NUL, no half of a surrogate pair. */
 const storable = (text: string, limit = LONGEST_TEXT): string =>
@@ -54,7 +57,7 @@ const rowOf = (command: AuditedCommand): CommandsTable => {
     hidden: command.hidden ? 1 : 0,
     decision: command.decision,
     outcome: command.outcome,
-    outcome_detail: storable(command.detail, 1024),
+    outcome_detail: storable(command.detail, LONGEST_DETAIL),
     rules_json: asJson(command.hidden ? command.rules.map((rule) => ({ ...rule, why: '' })) : command.rules),
     criticality: criticalities[worst] ?? null,
     points: command.points,
@@ -81,9 +84,12 @@ export const createCommandLog = (store: Store): CommandLog => ({
     ]);
   },
   settle: async (id, outcome, detail) => {
+    const text = storable(detail, LONGEST_DETAIL);
+    // What was noted before stays: who approved it, and then what was moved.
+    const both = sql<string>`substr(case when outcome_detail = '' then ${text} when ${text} = '' then outcome_detail else outcome_detail || '; ' || ${text} end, 1, ${sql.lit(2 * LONGEST_DETAIL)})`;
     await store.db
       .updateTable('commands')
-      .set({ outcome, outcome_detail: storable(detail, 1024) })
+      .set({ outcome, outcome_detail: both })
       .where('id', '=', id)
       .execute();
   },

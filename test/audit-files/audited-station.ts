@@ -55,7 +55,7 @@ export class MemoryAudit {
           const row = this.rows.find((one) => one.id === id);
           if (row === undefined) throw new Error(`no row ${id}`);
           row.outcome = outcome;
-          row.detail = detail;
+          row.detail = [row.detail, detail].filter((text) => text !== '').join('; ');
           this.#told();
         },
         occurrences: async () => {
