@@ -110,7 +110,7 @@ export class GateState {
     this.program = program.slice(0, MOST_PROGRAM);
   }
 
-  context(secret: boolean): SubmitContext {
+  context(secret: boolean, masked = false): SubmitContext {
     return {
       reader: this.reader,
       dialect: this.dialect,
@@ -118,6 +118,7 @@ export class GateState {
       program: this.fact.foreground ?? this.program,
       within: this.contexts.names,
       secret,
+      masked,
       secretBefore: this.command.secret,
     };
   }

@@ -60,6 +60,8 @@ export interface SubmitContext {
   readonly within: readonly string[];
   /** The device did not show what was typed: the text must not be stored. */
   readonly secret: boolean;
+  /** Besides, the device asked for a secret, or showed a mask in its place: so it is one in an editor's own command line, too. */
+  readonly masked: boolean;
   /** Some of the `preceding` lines were typed without echo: they are judged, and must not be stored. */
   readonly secretBefore: boolean;
 }

@@ -8,7 +8,7 @@ import type { Held, Judged, Phase } from './phases.ts';
 import { withoutIndent } from './reading-doubts.ts';
 import { refuseUnread, release } from './releasing.ts';
 import { canReplay } from './replaying.ts';
-import { neverShown } from './secrets.ts';
+import { isMasked, neverShown } from './secrets.ts';
 import { takeBack } from './taking-back.ts';
 import { VERDICT_BOUND } from './timing.ts';
 
@@ -21,10 +21,11 @@ export function judge(state: GateState, held: Held, found: Reading): void {
     keys.kind === 'unknown' && keys.because === 'too-long'
       ? { ...seen, confidence: Math.min(seen.confidence, 0.3), doubts: [...seen.doubts, 'scrolled'] }
       : seen;
+  const shown = lineOnScreen(state);
   const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
   const secret =
     (reading.confidence < CERTAIN || reading.text.trim() === '') &&
-    neverShown(lineOnScreen(state), keys, line.echo, echoes);
+    neverShown(shown, keys, line.echo, echoes);
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
     reading.confidence >= CERTAIN &&
@@ -44,7 +45,7 @@ export function judge(state: GateState, held: Held, found: Reading): void {
       what: 'line',
       reading,
       preceding: [...state.command.lines],
-      context: state.context(secret),
+      context: state.context(secret, secret && isMasked(shown, keys)),
       at: time.outside(time.now),
       heldFor: time.since(held.since),
     },

@@ -32,7 +32,8 @@ interface Due {
   readonly echo: EchoWitness;
   /** A line editor was reading when it was submitted. */
   readonly editor: boolean;
-  readonly reader: SubmitContext['reader'];
+  /** As it was when it was submitted: what runs when it is read may be something else. */
+  readonly context: SubmitContext;
   readonly at: number;
   /** When the last key before the submit key was sent. */
   readonly lastKey: number;
@@ -72,7 +73,7 @@ export class Observer {
       keys: line.keys,
       echo: line.echo,
       editor: screen.modes.editorOn,
-      reader: this.#state.reader,
+      context: this.#state.context(false),
       at: time.now,
       lastKey: time.lastKey,
       shown: undefined,
@@ -199,7 +200,8 @@ export class Observer {
         what: 'line',
         reading: doubted(this.#state, reading, []),
         preceding: [],
-        context: { ...this.#state.context(secret), reader: due.reader },
+        // Nobody has waited to see whether it is masked: what was not shown counts as a secret, wherever it was typed.
+        context: { ...due.context, dialect: this.#state.dialect, secret, masked: secret },
         at: this.#state.time.outside(due.at),
         heldFor: 0,
       },

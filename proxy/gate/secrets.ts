@@ -8,6 +8,18 @@ import type { EchoWitness } from './echo-witness.ts';
 /** Who echoes: a line editor, the same or nearly as simple a one for a line that was edited, or anything else. */
 export type Echoes = 'editor' | 'edited' | 'other';
 
+/** What stands before the line asks for something that nobody should see. Only ever keeps more from the log. */
+const ASKS_FOR_SECRET =
+  /(?:pass(?:word|phrase|code)?|secret|token|\bkey|\bpin|\bcode)\b[^:?>]{0,60}[:?>]\s*$|\bsame key again/iu;
+
+/** The device asks for a secret here, or shows a mask in place of what was typed. */
+export function isMasked(line: LineOnScreen, keys: KeysState): boolean {
+  if (ASKS_FOR_SECRET.test(line.anchor.prompt)) return true;
+  const mask = /(\S)\1*\s*$/u.exec(line.text)?.[0].trim();
+  if (mask === undefined || keys.kind !== 'known') return false;
+  return keys.texts.some((text) => text.length > 1 && Array.from(text).length === Array.from(mask).length);
+}
+
 /** Nothing, or one character for each that was typed. */
 function isMask(text: string): boolean {
   return /^\s*(\S?)\1*\s*$/u.test(text);

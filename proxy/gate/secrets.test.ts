@@ -1,0 +1,65 @@
+// What counts as typed without echo, and what as asked for as a secret.
+import { describe, expect, test } from 'vitest';
+import type { KeysState } from '../terminal/keys-model.ts';
+import type { LineOnScreen } from '../terminal/line-reader.ts';
+import { EchoWitness } from './echo-witness.ts';
+import { isMasked, neverShown } from './secrets.ts';
+
+const line = (text: string, prompt = 'alice@dev% '): LineOnScreen => ({
+  text,
+  withSuggestion: undefined,
+  variants: [],
+  cursor: text.length,
+  anchor: { row: 0, column: prompt.length, prompt, right: '', verified: true, epoch: 0 },
+  doubts: [],
+});
+const typed = (...texts: string[]): KeysState => ({
+  kind: 'known',
+  texts,
+  cursors: texts.map((text) => text.length),
+});
+const echo = (output: string): EchoWitness => {
+  const witness = new EchoWitness();
+  witness.saw(Buffer.from(output));
+  return witness;
+};
+
+describe('text', () => {
+  test.each([
+    ['that came back in one piece', 'other', 'x', 'hunter2', 'x hunter2 y', false],
+    ['that came back in pieces', 'other', 'x', 'hunter2', 'hun\x1b[Kter2', false],
+    ['that came back with other text between', 'other', 'x', 'hunter2', 'hun and ter2', true],
+    ['that an editor drew with other text between', 'editor', 'x', 'hunter2', 'hun and ter2', false],
+    [
+      'of a line that was edited into another one',
+      'edited',
+      'tail',
+      '"a b" tail',
+      '"a b" ex\x1b[Ktail',
+      false,
+    ],
+    ['that was edited where nothing is shown', 'edited', '', 'hunter2', 'hun and ter2', true],
+    ['that was edited behind a mask', 'edited', '*******', 'hunter2', 'hun and ter2', true],
+    ['that never came back', 'edited', 'tail', 'hunter2', 'tail', true],
+  ] as const)('%s', (_name, by, shown, keys, output, never) => {
+    expect(neverShown(line(shown), typed(keys), echo(output), by)).toBe(never);
+  });
+});
+
+describe('a secret is asked for', () => {
+  test.each([
+    ['Enter encryption key: ', '', true],
+    ['Enter same key again: ', '', true],
+    ['[sudo] password for alice: ', '', true],
+    ['Enter passphrase for /home/alice/.ssh/id: ', '', true],
+    ['Verification code: ', '', true],
+    ['anything ', '*******', true],
+    ['anything ', '•••••••', true],
+    ['anything ', '****', false],
+    [':', '', false],
+    ['keyboard: ', '', false],
+    ['alice@passbook:~$ ', '', false],
+  ])('by %j and %j: %s', (prompt, text, masked) => {
+    expect(isMasked(line(text, prompt), typed('hunter2'))).toBe(masked);
+  });
+});
