@@ -1,4 +1,5 @@
 // What a shell learns when a command has ended, and the errors that lead there. docs/command-line.md lists the codes.
+import { AuditQueueError } from '../audit-queue/errors.ts';
 import { ConfigError } from '../config/load.ts';
 import { ApplyError } from '../directory/apply.ts';
 import { DirectoryError } from '../directory/errors.ts';
@@ -50,6 +51,15 @@ export const verdictOf = (error: unknown): { readonly text: string; readonly exi
   if (error instanceof DirectoryError) {
     const exitCode =
       error.code === 'SP_NOT_FOUND' ? EXIT.notFound : error.code === 'SP_INVALID' ? EXIT.usage : EXIT.failed;
+    return { text: `${error.code}: ${error.message}`, exitCode };
+  }
+  if (error instanceof AuditQueueError) {
+    const exitCode =
+      error.code === 'SP_AUDIT_UNKNOWN'
+        ? EXIT.notFound
+        : error.code === 'SP_AUDIT_COMMENT'
+          ? EXIT.usage
+          : EXIT.failed;
     return { text: `${error.code}: ${error.message}`, exitCode };
   }
   if (error instanceof Error) return { text: `${codeOf(error)}${error.message}`, exitCode: EXIT.failed };

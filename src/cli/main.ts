@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerApply } from './apply.ts';
+import { registerAudit } from './audit.ts';
 import { registerCommand } from './command.ts';
 import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
@@ -42,6 +43,7 @@ const build = (): Command => {
   registerApply(program);
   registerDirectory(program);
   registerSession(program);
+  registerAudit(program);
   registerCommand(program);
   registerPolicy(program);
   registerRecording(program);

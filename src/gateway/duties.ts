@@ -1,5 +1,7 @@
-// What a gateway does besides serving sessions, in the process that serves none: carrying events to other systems. It
-// owns what it starts and ends it; a duty that fails is logged and goes on, and never ends the gateway.
+// What a gateway does besides serving sessions, in the process that serves none: carrying events to other systems, and
+// filling the auditors' queue. It owns what it starts and ends it; a duty that fails is logged and goes on, and never ends
+// the gateway.
+import { admitSubmitted } from '../audit-queue/queue.ts';
 import type { Config } from '../config/load.ts';
 import { createEventLog, EVENTS } from '../events/event-log.ts';
 import { DELIVERY_TIMES, startOutputs } from '../siem/delivery.ts';
@@ -18,6 +20,37 @@ export interface DutyParts {
   readonly version: string;
 }
 
+/** How often it is looked whether something is to be audited. Milliseconds. */
+const ADMIT_EVERY = 2_000;
+
+/** Runs `work` again and again, never twice at a time, until it is disposed of. */
+const repeat = (
+  work: () => Promise<unknown>,
+  every: number,
+  failed: (error: unknown) => void,
+): AsyncDisposable => {
+  let current: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const next = (): void => {
+    if (ended) return;
+    timer = setTimeout(() => {
+      current = work()
+        .then(() => undefined, failed)
+        .finally(next);
+    }, every);
+    timer.unref();
+  };
+  next();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      ended = true;
+      clearTimeout(timer);
+      await current;
+    },
+  };
+};
+
 export const startDuties = ({ config, store, log, version }: DutyParts): Duties => {
   const events = createEventLog(store);
   const outputs = startOutputs(config.siem.outputs, {
@@ -28,12 +61,18 @@ export const startDuties = ({ config, store, log, version }: DutyParts): Duties 
     now: Date.now,
     times: DELIVERY_TIMES,
   });
+  const parts = { store, events, now: Date.now };
+  const admitting = repeat(
+    () => admitSubmitted(parts),
+    ADMIT_EVERY,
+    (error) => log.warn('audit.not-admitted', { error }),
+  );
   const stopListening = store.listen(EVENTS, () => outputs.wake());
   return {
     reconfigure: (next) => outputs.reconfigure(next.siem.outputs),
     [Symbol.asyncDispose]: async () => {
       stopListening();
-      await outputs[Symbol.asyncDispose]();
+      await Promise.all([outputs[Symbol.asyncDispose](), admitting[Symbol.asyncDispose]()]);
     },
   };
 };

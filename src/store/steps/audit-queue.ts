@@ -1,4 +1,5 @@
 // Tables of the auditors' queue: what is to be looked at, by whom, and every step that was taken.
+import { sql } from 'kysely';
 import type { SchemaStep } from './step.ts';
 
 export interface DefaultAuditorsTable {
@@ -96,4 +97,8 @@ export const auditQueue: SchemaStep = async (db, { text, integer }) => {
     .on('audit_steps')
     .columns(['entry_id', 'at', 'id'])
     .execute();
+  // Looked at every other second: what is to be audited is a few rows among very many.
+  await sql`create index session_risks_submitted on session_risks (started_at) where submitted = 1`.execute(
+    db,
+  );
 };
