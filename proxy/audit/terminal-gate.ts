@@ -23,6 +23,8 @@ import {
   type VerdictAnswer,
   type VerdictRequest,
 } from '../gate/gate-types.ts';
+import { IntegratedTerminal } from '../integration/integrated-terminal.ts';
+import { SideChannel, type TerminalFact } from '../integration/side-channel.ts';
 import { CERTAIN } from '../terminal/reading.ts';
 import { encodeWindowChange } from '../transport/messages.ts';
 import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
@@ -81,6 +83,12 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   /** Outcomes of requests whose judging was still under way. */
   readonly #early = new Map<number, 'cancelled' | 'blocked'>();
   readonly #stopListening: () => void;
+  /** Makes the shell report its lines, where that is asked for. */
+  readonly #integrated: IntegratedTerminal | undefined;
+  /** Tells what goes on at the terminal, where that is asked for. */
+  #side: SideChannel | undefined;
+  /** What the shell said of its aliases with its last report. */
+  #aliases: ReadonlyMap<string, string> = new Map();
   #settings: GateSettings;
   #marks: ClientEvent[] = [];
   #resized: PassedRequest | undefined;
@@ -119,14 +127,15 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       ...(program === undefined ? {} : { program }),
     });
     this.#stopListening = deps.policies.onChange(() => this.#rulesChanged());
+    this.#integrated = this.#wantsIntegration() ? this.#integrate() : undefined;
   }
 
   get keptFromClient(): number {
-    return this.#gate.keptBytes;
+    return this.#gate.keptBytes + (this.#integrated?.keptFromClient ?? 0);
   }
 
   get keptFromDevice(): number {
-    return 0;
+    return this.#integrated?.keptFromDevice ?? 0;
   }
 
   fromClient(event: ClientEvent): void {
@@ -142,7 +151,8 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
           }
         }
         this.#keysSent();
-        this.#carryOut(this.#gate.clientData(event.data, this.#deps.clock()));
+        if (this.#integrated === undefined) this.#fromUser(event.data);
+        else this.#integrated.fromClient(event.data);
         return;
       case 'request': {
         const { size } = event.request;
@@ -169,22 +179,102 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 
   fromDevice(event: DeviceEvent): void {
     if (event.kind !== 'data' || event.stream === 'stderr' || this.#phase === 'ended') {
+      if (event.kind !== 'data' && this.#phase !== 'ended') this.#integrated?.deviceEnded();
       this.#outlet.toClient(event);
       return;
     }
     this.#measure();
-    this.#carryOut(this.#gate.deviceData(event.data, this.#deps.clock()));
+    this.#side ??= this.#openSide();
+    if (this.#integrated === undefined) this.#fromTerminal(event.data);
+    else this.#integrated.fromDevice(event.data);
   }
 
   [Symbol.dispose](): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     clearTimeout(this.#timer);
+    this.#integrated?.[Symbol.dispose]();
+    this.#side?.[Symbol.dispose]();
     this.#stopListening();
     for (const open of this.#open.values()) open.cancelApproval?.();
     this.#open.clear();
     this.#marks = [];
     this.#gate[Symbol.dispose]();
+  }
+
+  // ---- other ways of reading than the screen
+
+  #fromUser(bytes: Buffer): void {
+    if (this.#phase === 'ended') return;
+    this.#carryOut(this.#gate.clientData(bytes, this.#deps.clock()));
+  }
+
+  #fromTerminal(bytes: Buffer): void {
+    if (this.#phase === 'ended') return;
+    this.#carryOut(this.#gate.deviceData(bytes, this.#deps.clock()));
+  }
+
+  #wantsIntegration(): boolean {
+    const { reading, device } = this.#context;
+    return reading?.shellIntegration === true && this.#kind === 'shell' && !isNetworkDevice(device.os);
+  }
+
+  #integrate(): IntegratedTerminal {
+    const { clock, events } = this.#deps;
+    return new IntegratedTerminal(clock, this.#context.roundTrip ?? 5, {
+      fromDevice: (bytes) => this.#fromTerminal(bytes),
+      fromClient: (bytes) => this.#fromUser(bytes),
+      toDevice: (bytes) => this.#outlet.injectToDevice(bytes),
+      ready: (ask) => this.#gate.witnessReady(ask),
+      report: ({ text, aliases, allow }) => {
+        this.#aliases = aliases;
+        this.#carryOut(this.#gate.reported(text, clock(), allow));
+      },
+      changed: () => {
+        this.#show('The line was changed after it had been judged, so the shell did not run it.');
+        void this.#note('', 'refused', 'SP_INTEGRATION_CHANGED: the line changed after it had been judged');
+      },
+      event: (code, detail) => {
+        const fields = { session: this.#context.sessionId, code, detail };
+        if (code === 'SP_INTEGRATION_INSTALLED') events.info(fields, 'shell integration');
+        else events.warn(fields, 'shell integration');
+      },
+      failed: (error) => this.#failed(error),
+    });
+  }
+
+  #openSide(): SideChannel | undefined {
+    const { aside, reading, roundTrip, device } = this.#context;
+    if (aside === undefined || reading?.sideChannel !== true || isNetworkDevice(device.os)) return undefined;
+    return new SideChannel(aside, roundTrip ?? 5, (what) => {
+      const fields = { session: this.#context.sessionId, code: `SP_SIDE_CHANNEL_${what.toUpperCase()}` };
+      this.#deps.events.info(fields, 'side channel');
+    });
+  }
+
+  /** What the device says of its terminal at this moment. */
+  async #askSide(): Promise<TerminalFact | undefined> {
+    const fact = await this.#side?.ask();
+    if (fact !== undefined && this.#phase === 'open') {
+      const { echo, foreground, shellReads } = fact;
+      this.#carryOut(this.#gate.sideFact({ echo, foreground, shellReads }, this.#deps.clock()));
+      if (!shellReads && foreground !== undefined) this.#readers.mayRead(foreground);
+    }
+    return fact;
+  }
+
+  /** How a line was read that a shell should have reported, and what is known besides: for its row. */
+  #howKnown({ what, reading }: VerdictRequest, fact: TerminalFact | undefined): readonly string[] {
+    const told: string[] = [];
+    if (what === 'line' && this.#integrated !== undefined) {
+      this.#integrated.lineRead(reading.how === 'integrated');
+      if (this.#integrated.installed && reading.how !== 'integrated') told.push('not reported by the shell');
+      if (reading.how === 'integrated' && reading.doubts.includes('mismatch'))
+        told.push('the screen does not show what the shell reported');
+    }
+    if (fact !== undefined && !fact.shellReads && fact.foreground !== undefined)
+      told.push(`${fact.foreground} is in the foreground${fact.echo === false ? ', echo is off' : ''}`);
+    return told;
   }
 
   // ---- the machine's actions
@@ -279,7 +369,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 
   /** EOF goes behind everything that was typed before it. */
   #passMarks(): void {
-    if (this.#marks.length === 0 || this.#gate.keptBytes > 0) return;
+    if (this.#marks.length === 0 || this.keptFromClient > 0) return;
     const phase = this.#gate.phase;
     if (phase !== 'open' && phase !== 'after' && phase !== 'ended') return;
     const marks = this.#marks;
@@ -318,6 +408,8 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 
   async #answer(request: VerdictRequest): Promise<void> {
     try {
+      const fact = await this.#askSide();
+      if (this.#phase === 'ended') return;
       const analyses = this.#analyse(request);
       if (analyses === undefined) {
         this.#verdict(request.id, {
@@ -326,7 +418,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
         });
         return;
       }
-      const judged = await this.#judge.judge(this.#submission(request, analyses));
+      const judged = await this.#judge.judge(this.#submission(request, analyses, fact));
       if (this.#phase === 'ended') return;
       const early = this.#early.get(request.id);
       this.#early.delete(request.id);
@@ -349,7 +441,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   async #observed(request: VerdictRequest): Promise<void> {
     try {
       const analyses = this.#analyse(request) ?? [];
-      const judged = await this.#judge.judge(this.#submission(request, analyses));
+      const judged = await this.#judge.judge(this.#submission(request, analyses, undefined));
       if (!judged.logged) {
         this.#outlet.endSession('audit-log-failed', 'The audit log cannot be written, so this session ends.');
         return;
@@ -562,8 +654,9 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #analyse(request: VerdictRequest): readonly Analysis[] | undefined {
     const { reading, preceding, context } = request;
     const program = context.reader === 'program';
+    const states = this.#statesFor(reading.how === 'integrated');
     const read = (text: string): readonly Analysis[] =>
-      this.#readers.analyse(text, this.#state, context.dialect, program);
+      states.flatMap((state) => this.#readers.analyse(text, state, context.dialect, program));
     if (request.what === 'paste') return this.#analysePaste(request, read);
     const texts = [...new Set([reading.text, ...reading.candidates])].slice(0, MOST_CANDIDATES);
     const before = preceding.join('\n');
@@ -607,9 +700,17 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     ];
   }
 
+  /** What the shell knows: as it was followed here, and with the aliases that it has itself spoken of. */
+  #statesFor(reported: boolean): readonly ShellState[] {
+    const state = this.#state;
+    if (!reported || [...this.#aliases].every(([name, text]) => state.aliases.get(name) === text))
+      return [state];
+    return [{ ...state, aliases: new Map([...state.aliases, ...this.#aliases]) }, state];
+  }
+
   #hidden(request: VerdictRequest): boolean {
-    // Editors and pagers draw what is typed in ways of their own; they ask for no passwords.
-    return request.context.secret && !this.#inScreenProgram(request);
+    // Editors and pagers draw what is typed in ways of their own; where they ask for a secret, that is seen.
+    return request.context.secret && (request.context.masked || !this.#inScreenProgram(request));
   }
 
   /** An editor or a pager reads: most of what is submitted there is text, not commands. */
@@ -618,10 +719,19 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     return context.alternateScreen && context.reader === 'program' && (name === 'editor' || name === 'pager');
   }
 
-  #submission(request: VerdictRequest, analyses: readonly Analysis[]): Submission {
+  #submission(
+    request: VerdictRequest,
+    analyses: readonly Analysis[],
+    fact: TerminalFact | undefined,
+  ): Submission {
     const { reading, preceding, what } = request;
     const reader = this.#readers.name;
-    const hidden = this.#hidden(request);
+    const hidden = this.#hidden(request) || asksForPassword(request, fact);
+    const known = this.#howKnown(request, fact);
+    const detail = [
+      ...(hidden ? [this.#mark(reading.text)] : what === 'paste' ? ['pasted'] : []),
+      ...known,
+    ].join('; ');
     // Lines that were typed without echo are judged together with this one, and not stored with it.
     const before = request.context.secretBefore ? [] : preceding;
     const hiddenBefore = request.context.secretBefore || this.#unfinishedHidden;
@@ -636,7 +746,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       confidence: reading.confidence,
       hidden,
       ...(hiddenBefore ? { hiddenBefore } : {}),
-      ...(hidden ? { detail: this.#mark(reading.text) } : what === 'paste' ? { detail: 'pasted' } : {}),
+      ...(detail === '' ? {} : { detail }),
       quiet: this.#inScreenProgram(request) || isBlank(request),
     };
   }
@@ -734,6 +844,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     if (this.#echo.best !== best) this.#gate.setRoundTrip(this.#echo.best);
   }
 }
+
+/** The device says that a program reads a whole line without echo: what is typed is not stored, and judged all the same. */
+const asksForPassword = ({ context }: VerdictRequest, fact: TerminalFact | undefined): boolean =>
+  context.reader === 'program' && fact?.shellReads === false && fact.echo === false && fact.byLine === true;
 
 /** Nothing was submitted, for certain. */
 const isBlank = ({ what, preceding, reading }: VerdictRequest): boolean =>
