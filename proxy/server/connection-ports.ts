@@ -7,7 +7,7 @@ import type { RefusedCredentials } from '../device/refused-credentials.ts';
 import type { LoginDependencies } from '../login/login.ts';
 import type { Grants } from '../login/ports.ts';
 import type { ServerTransportOptions } from '../transport/transport.ts';
-import type { Orders, Recordings, SessionRegister } from './ports.ts';
+import type { Orders, Recordings, SessionOversight, SessionRegister } from './ports.ts';
 
 export interface ConnectionSettings {
   /** Milliseconds from accept until the user is signed in. */
@@ -53,7 +53,13 @@ export interface ConnectionDeps {
   /** Credentials that devices refuse, one memory for each process; absent: every attempt is made. */
   readonly refusals?: RefusedCredentials;
   /** Told once when the connection's user has signed in, for those who count connections that have not. */
-  readonly onSignedIn?: (user: string) => void;
+  readonly onSignedIn?: (signedIn: {
+    readonly user: { readonly id: string; readonly name: string };
+    readonly authentication: string;
+    readonly sourceAddress: string;
+  }) => void;
+  /** Absent: every session may start. */
+  readonly oversight?: SessionOversight;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

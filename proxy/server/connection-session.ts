@@ -14,6 +14,7 @@ import { tellAndClose, tellOnStart } from '../channels/told-channel.ts';
 import { type DeviceHandlers, dialDevice } from '../device/dial.ts';
 import { DialError } from '../device/errors.ts';
 import type { SignedIn } from '../login/login-service.ts';
+import type { SessionControl } from '../identification/ports.ts';
 import type { Target, TargetDecision } from '../login/ports.ts';
 import {
   DISCONNECT_REASON,
@@ -33,7 +34,7 @@ import type { Transport } from '../transport/transport.ts';
 import { within } from './bounded.ts';
 import type { ConnectionDeps } from './connection-ports.ts';
 import { NoRecorder } from './no-recorder.ts';
-import type { SessionOrder, SessionStart } from './ports.ts';
+import type { OversightVerdict, SessionOrder, SessionStart } from './ports.ts';
 
 /** The client's side of a session. */
 export interface SessionClient {
@@ -107,6 +108,12 @@ export class DeviceSession implements PairSession {
   #waiting: (() => void)[] = [];
   readonly #finished = Promise.withResolvers<void>();
   #recorder: SessionRecorder = new NoRecorder();
+  readonly #control: SessionControl = {
+    identify: (request) => request.decided('failed', ''),
+    identified: () => {},
+    end: (reason, tell) => this.end(reason, tell),
+    tell: (text) => this.tell(text),
+  };
   #state: State = { kind: 'starting' };
   #held = false;
   #registered = false;
@@ -361,6 +368,9 @@ export class DeviceSession implements PairSession {
     }
     if (this.ended) return this.#gaveUp();
     try {
+    const refusal = await this.#judged(limit);
+    if (this.ended) return this.#gaveUp();
+    if (refusal !== undefined) return this.#failedToStart(refusal.code, refusal.detail, refusal.tell);
       await this.#startRecorder(limit);
     } catch (error) {
       return this.#failedToStart(
@@ -400,6 +410,23 @@ export class DeviceSession implements PairSession {
   }
 
   async #startRecorder(limit: number): Promise<void> {
+  /** How unusual the session is, before anything is dialled. Undefined: it may start. */
+  async #judged(limit: number): Promise<Extract<OversightVerdict, { kind: 'refuse' }> | undefined> {
+    const { oversight } = this.#deps;
+    if (oversight === undefined) return undefined;
+    try {
+      const verdict = await within(limit, 'judging the session', oversight.begin(this.#start, this.#control));
+      return verdict.kind === 'go' ? undefined : verdict;
+    } catch (error) {
+      return {
+        kind: 'refuse',
+        code: 'not-judged',
+        detail: text(error),
+        tell: 'The gateway cannot judge sessions at the moment, so none can start. Try again later.',
+      };
+    }
+  }
+
     const strict = this.target.grant.recording === 'strict';
     try {
       this.#recorder = await within(

@@ -167,7 +167,13 @@ class ClientConnection implements Connection {
       globalRequest: (type, data, reply) => this.#globalRequest(type, data, reply),
     });
     this.#state = { kind: 'signed-in', signedIn: outcome, table };
-    if (this.#origin.kind === 'network') this.#deps.onSignedIn?.(outcome.user.name);
+    if (this.#origin.kind === 'network') {
+      this.#deps.onSignedIn?.({
+        user: { id: outcome.user.id, name: outcome.user.name },
+        authentication: outcome.authentication,
+        sourceAddress: this.#peer.address,
+      });
+    }
     this.#deps.log.info(
       {
         source: this.#peer.address,

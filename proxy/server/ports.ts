@@ -1,6 +1,7 @@
 // What a connection needs from the rest of the gateway besides login, device and channels: the register of
 // sessions, the recorder for each, and orders that come from outside while it runs.
 import type { SessionRecorder } from '../channels/ports.ts';
+import type { SessionControl } from '../identification/ports.ts';
 import type { LoginUser, Target } from '../login/ports.ts';
 
 /** One user's use of one device over one client connection; its channels (shells, commands, transfers) are parts of it. */
@@ -58,4 +59,15 @@ export type SessionOrder =
 export interface Orders {
   /** Calls back for every order meant for this session until the signal is aborted. */
   listen(sessionId: string, userId: string, onOrder: (order: SessionOrder) => void, until: AbortSignal): void;
+}
+
+/** What came of judging a session before its device is dialled. */
+export type OversightVerdict =
+  | { readonly kind: 'go' }
+  | { readonly kind: 'refuse'; readonly code: string; readonly detail: string; readonly tell: string };
+
+/** Watches how unusual sessions are. */
+export interface SessionOversight {
+  /** Asked once for each session, when it is registered and nothing was dialled. What fails refuses the session. */
+  begin(start: SessionStart, control: SessionControl): Promise<OversightVerdict>;
 }

@@ -32,7 +32,11 @@ import { createUserLock, USER_DISABLED } from '../audit/user-lock.ts';
 import type { Config } from '../config/load.ts';
 import { openDirectory } from '../directory/directory.ts';
 import { openVault } from '../directory/vault.ts';
+import { demandingDirectory } from '../oversight/identifier.ts';
+import { overseenRegister } from '../oversight/oversight.ts';
+import { waitingReauthentications } from '../oversight/ratings.ts';
 import { openStore } from '../store/store.ts';
+import { openBehaviour, overseenCommands, overseenGates } from './behaviour.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
 import { notedInRecordings, recordingsFrom, redactionOf } from './recordings.ts';
@@ -147,20 +151,35 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     warn: (fields: object, message: string) => log.warn(eventName(message), { ...fields }),
   };
 
+  const identification = {
+    directory: directory.login,
+    failures: directory.failures,
+    passwords,
+    turns,
+    lockout: DEFAULT_LOCKOUT,
+    now: Date.now,
+  };
+  const userLock = createUserLock(store, await openVault(config.masterKey));
+  const behaviour = await openBehaviour({
+    store,
+    identification,
+    userLock,
+    log,
+    mark: (session, channel, kind, data) => recordings.mark(session, channel, kind, data),
+  });
+  const { oversight } = behaviour;
+  const loginDirectory = demandingDirectory(directory.login, async (userId) => {
+    const waiting = await waitingReauthentications(store, userId);
+    return waiting.length > 0;
+  });
+
   const policies = await LivePolicies.open(policySource(config), log);
   const gates = createAuditGates({
     policies,
-    log: notedInRecordings(createCommandLog(store), recordings),
+    log: overseenCommands(notedInRecordings(createCommandLog(store), recordings), behaviour),
     approvals: createApprovals(store),
-    identification: createIdentification({
-      directory: directory.login,
-      failures: directory.failures,
-      passwords,
-      turns,
-      lockout: DEFAULT_LOCKOUT,
-      now: Date.now,
-    }),
-    userLock: createUserLock(store, await openVault(config.masterKey)),
+    identification: createIdentification(identification),
+    userLock,
     events: dataPlaneLog,
     now: Date.now,
     clock: () => performance.now(),
@@ -173,7 +192,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
   const depsFor = (orders: ConnectionDeps['orders'], hooks: ConnectionHooks): ConnectionDeps => ({
     transport: { ...live.transport, hostKeys },
     login: {
-      directory: directory.login,
+      directory: loginDirectory,
       failures: directory.failures,
       passwords,
       turns,
@@ -186,15 +205,23 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     grants: directory.grants,
     vault: directory.vault,
     pins: directory.pins,
-    register: telling(directory.register, hooks, log),
+    register: telling(
+      overseenRegister(directory.register, oversight, { events: behaviour.events, log }),
+      hooks,
+      log,
+    ),
     recordings,
     orders,
-    gates,
+    gates: overseenGates(gates, oversight),
+    oversight,
     log: dataPlaneLog,
     settings: live.connection,
     refusals,
     now: Date.now,
-    onSignedIn: () => hooks.onAuthenticated(),
+    onSignedIn: ({ user, authentication, sourceAddress }) => {
+      hooks.onAuthenticated();
+      void oversight.signedIn(user, authentication, sourceAddress);
+    },
   });
 
   return {
@@ -224,10 +251,11 @@ export const compose = async (config: Config, context: CompositionContext): Prom
       return watched;
     },
     hear: (topic, payload) => notices.hear(topic, payload),
-    close: () => {
+    close: async () => {
       policies[Symbol.dispose]();
+      await oversight[Symbol.asyncDispose]();
       recordings[Symbol.dispose]();
-      return store.close();
+      await store.close();
     },
   };
 };
