@@ -123,6 +123,12 @@ export class Readers {
     for (const kind of readersStarted(analysis)) this.#enter(kind);
   }
 
+  /** The device says that this program is in the foreground: it may read lines besides what is believed to. */
+  mayRead(name: string): void {
+    const program = PROGRAMS.find((one) => one.name.test(name));
+    if (program !== undefined && !this.#entered.includes(program.kind)) this.#entered.unshift(program.kind);
+  }
+
   /** The user did something that ends programs: they may have ended. */
   perhapsLeft(): void {
     this.#left = true;

@@ -202,6 +202,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     this.#gate[Symbol.dispose]();
   }
 
+  get #over(): boolean {
+    return this.#phase === 'ended';
+  }
+
   // ---- other ways of reading than the screen
 
   #fromUser(bytes: Buffer): void {
@@ -409,7 +413,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   async #answer(request: VerdictRequest): Promise<void> {
     try {
       const fact = await this.#askSide();
-      if (this.#phase === 'ended') return;
+      if (this.#over) return;
       const analyses = this.#analyse(request);
       if (analyses === undefined) {
         this.#verdict(request.id, {

@@ -102,7 +102,24 @@ export interface GateContext {
   /** Environment that was passed to the device before the start, by name. */
   readonly environment: ReadonlyMap<string, string>;
   readonly terminal: RequestedTerminal | undefined;
+  /** How lines of the terminal may be read besides by the screen. Absent: in no other way. */
+  readonly reading?: { readonly shellIntegration: boolean; readonly sideChannel: boolean } | undefined;
+  /** Opens a channel of the gate's own on the same device connection. Absent: there can be none. */
+  readonly aside?: OpenAside | undefined;
 }
+
+/** A command of the gate's own beside the user's channel. The user has no end of it, and nothing of theirs goes there. */
+export interface Aside extends Disposable {
+  write(data: Buffer): void;
+}
+
+export interface AsideHandlers {
+  readonly data: (data: Buffer) => void;
+  /** Called once, later than `open` itself, unless the gate has ended it: refused, ended, or too much waits for it. */
+  readonly closed: () => void;
+}
+
+export type OpenAside = (command: Buffer, handlers: AsideHandlers) => Aside;
 
 export interface ChannelGate extends Disposable {
   /** Called once, first. Nothing else is delivered before it has answered. */

@@ -40,6 +40,8 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
   }
   state.mayLeave = true;
   state.witness = undefined;
+  // What was known of the terminal ends with what runs there.
+  state.fact = { echo: undefined, foreground: undefined, shellReads: undefined };
   state.prefilled = judged.keyClass === 'submit-and-next';
   state.mayGoOn =
     // Others say so when they stop reading, and a multiplexer in between may leave that out.

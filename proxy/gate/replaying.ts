@@ -16,6 +16,8 @@ export function canReplay(state: GateState, reading: Reading): boolean {
   const { text } = reading;
   if (reading.doubts.includes('history-expansion')) return false;
   if (state.reader !== 'prompt' || text.trim() === '') return false;
+  // Whatever looks like a prompt: the device says that something else reads.
+  if (state.fact.shellReads === false) return false;
   if (state.command.goesOn) return false;
   if (/[\x00-\x09\x0b-\x1f\x7f]/.test(text)) return false;
   return !text.includes('\n') || state.screen.modes.editorOn;

@@ -6,6 +6,7 @@ import { decoded, ReportStream } from './report-stream.ts';
 import {
   allowKeys,
   askKeys,
+  CHALLENGE_DIGITS,
   greetingKeys,
   type IntegratedShell,
   installationKeys,
@@ -75,6 +76,7 @@ const TOKEN_DIGITS = 24;
 const MOST_TELLING = 4_096;
 /** Control strings of the token's owner that may be wrong before nothing is listened to any more. */
 const MOST_FORGED = 100;
+const MOST_PAST = 8;
 
 export class ShellIntegration {
   readonly #secret: IntegrationStart['secret'];
@@ -96,6 +98,8 @@ export class ShellIntegration {
   #typed = false;
   #untried: IntegratedShell[] = [];
   #challenge = '';
+  /** Challenges that were replaced before they were answered: an answer that comes late is no forgery. */
+  #past: string[] = [];
   #forged = 0;
   #actions: IntegrationAction[] = [];
 
@@ -214,9 +218,18 @@ export class ShellIntegration {
     return this.#take();
   }
 
-  /** The shell does not answer any more: it is not asked again. */
-  stop(): void {
+  /** The shell does not answer any more, or the terminal ends: what is kept back comes out, and nothing is asked. */
+  stop(now: number): IntegrationAction[] {
+    this.#now = now;
     this.#phase = { kind: 'unavailable' };
+    this.#show();
+    this.#letGo();
+    return this.#take();
+  }
+
+  /** Output of the device that waits here. */
+  get withheldBytes(): number {
+    return this.#withheld.reduce((sum, part) => sum + part.length, 0);
   }
 
   get #promptSilence(): number {
@@ -253,9 +266,8 @@ export class ShellIntegration {
     this.#withheld.push(bytes);
     const text = bytes.toString('latin1');
     this.#telling = `${this.#telling}${text}`.slice(-MOST_TELLING);
-    const size = this.#withheld.reduce((sum, part) => sum + part.length, 0);
     // It was no prompt: something goes on by itself.
-    if (text.includes(EDITOR_OFF) || size > MOST_WITHHELD) {
+    if (text.includes(EDITOR_OFF) || this.withheldBytes > MOST_WITHHELD) {
       this.#phase = { kind: 'waiting' };
       this.#show();
     }
@@ -342,7 +354,8 @@ export class ShellIntegration {
   // ---- what the shell says
 
   #ready(shell: IntegratedShell): void {
-    this.#challenge = this.#secret(16);
+    this.#past = [this.#challenge, ...this.#past].slice(0, MOST_PAST);
+    this.#challenge = this.#secret(CHALLENGE_DIGITS);
     this.#actions.push({ kind: 'ready', ask: askKeys(shell, this.#challenge) });
   }
 
@@ -357,6 +370,7 @@ export class ShellIntegration {
       return;
     }
     const report = what === 'r' && same(challenge, this.#challenge) ? reportOf(fields, shell) : undefined;
+    if (report === undefined && this.#past.includes(challenge)) return;
     if (report === undefined) {
       this.#forged += 1;
       if (this.#forged <= MOST_FORGED) this.#actions.push({ kind: 'forged' });

@@ -2,6 +2,7 @@
 // device, the recorder and the channel pairs, obeys orders from outside, and ends all of them in order, once.
 // What the client's connection is, and how the target was chosen, is not its business.
 import { setTimeout as delay } from 'node:timers/promises';
+import { openAside } from '../channels/aside.ts';
 import type { ChannelEnd } from '../channels/channel-end.ts';
 import { ChannelPair, type PairSession } from '../channels/channel-pair.ts';
 import type { IncomingOpen } from '../channels/channel-table.ts';
@@ -13,8 +14,8 @@ import { type CollectedSetup, SessionChannel } from '../channels/session-channel
 import { tellAndClose, tellOnStart } from '../channels/told-channel.ts';
 import { type DeviceHandlers, dialDevice } from '../device/dial.ts';
 import { DialError } from '../device/errors.ts';
-import type { SignedIn } from '../login/login-service.ts';
 import type { SessionControl } from '../identification/ports.ts';
+import type { SignedIn } from '../login/login-service.ts';
 import type { Target, TargetDecision } from '../login/ports.ts';
 import {
   DISCONNECT_REASON,
@@ -107,13 +108,13 @@ export class DeviceSession implements PairSession {
   /** What the client opened or asked for while the session was held; bounded. */
   #waiting: (() => void)[] = [];
   readonly #finished = Promise.withResolvers<void>();
-  #recorder: SessionRecorder = new NoRecorder();
   readonly #control: SessionControl = {
     identify: (request) => request.decided('failed', ''),
     identified: () => {},
     end: (reason, tell) => this.end(reason, tell),
     tell: (text) => this.tell(text),
   };
+  #recorder: SessionRecorder = new NoRecorder();
   #state: State = { kind: 'starting' };
   #held = false;
   #registered = false;
@@ -367,10 +368,10 @@ export class DeviceSession implements PairSession {
       );
     }
     if (this.ended) return this.#gaveUp();
-    try {
     const refusal = await this.#judged(limit);
     if (this.ended) return this.#gaveUp();
     if (refusal !== undefined) return this.#failedToStart(refusal.code, refusal.detail, refusal.tell);
+    try {
       await this.#startRecorder(limit);
     } catch (error) {
       return this.#failedToStart(
@@ -409,7 +410,6 @@ export class DeviceSession implements PairSession {
     return this.ended ? this.#gaveUp() : { kind: 'live' };
   }
 
-  async #startRecorder(limit: number): Promise<void> {
   /** How unusual the session is, before anything is dialled. Undefined: it may start. */
   async #judged(limit: number): Promise<Extract<OversightVerdict, { kind: 'refuse' }> | undefined> {
     const { oversight } = this.#deps;
@@ -427,6 +427,7 @@ export class DeviceSession implements PairSession {
     }
   }
 
+  async #startRecorder(limit: number): Promise<void> {
     const strict = this.target.grant.recording === 'strict';
     try {
       this.#recorder = await within(
@@ -564,10 +565,12 @@ export class DeviceSession implements PairSession {
         if (this.#held) return;
         this.tell('This session is on hold. Nothing you type is delivered until it is released.');
         this.#held = true;
+        this.#recorder.marker?.(0, 'hold', {});
         return;
       case 'release':
         if (!this.#held) return;
         this.#held = false;
+        this.#recorder.marker?.(0, 'release', {});
         this.tell('This session goes on.');
         for (const pair of this.#pairs.keys()) pair.resume();
         this.#goOn();
@@ -890,7 +893,13 @@ export class DeviceSession implements PairSession {
       grant: { id: grant.id, name: grant.name },
       sourceAddress: this.#start.sourceAddress,
       roundTrip: this.#roundTrip,
+      reading: this.target.reading,
+      aside: (command, handlers) => openAside(this.#deviceTable(), command, handlers),
     };
+  }
+
+  #deviceTable(): Pick<ChannelTable, 'open'> {
+    return this.#state.kind === 'live' ? this.#state.table : NO_TABLE;
   }
 
   #refused(wanted: string, code: string, detail: string): void {
@@ -909,6 +918,10 @@ export class DeviceSession implements PairSession {
     );
   }
 }
+
+const NO_TABLE: Pick<ChannelTable, 'open'> = {
+  open: (_type, _data, handlers) => handlers.refused(OPEN_FAILURE.CONNECT_FAILED, 'the connection is closed'),
+};
 
 const DISCARD = {
   data: () => {},
