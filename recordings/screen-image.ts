@@ -38,13 +38,19 @@ interface Core {
 
 const hasCore = (value: object): value is { readonly _core: Core } => '_core' in value;
 
+type Terminal = InstanceType<typeof xterm.Terminal>;
+
+function coreOf(terminal: Terminal): Core {
+  if (!hasCore(terminal)) throw new Error('the emulator has another form than expected');
+  return terminal._core;
+}
+
 const largestSide = 1000;
 
 const side = (value: number): number => Math.min(largestSide, Math.max(1, Math.trunc(value)));
 
 export class ScreenImage {
   readonly #terminal: InstanceType<typeof xterm.Terminal>;
-  readonly #core: Core;
 
   /** Sizes are bounded to 1000. */
   constructor(columns: number, rows: number) {
@@ -54,8 +60,7 @@ export class ScreenImage {
       scrollback: 0,
       allowProposedApi: true,
     });
-    if (!hasCore(this.#terminal)) throw new Error('the emulator has another form than expected');
-    this.#core = this.#terminal._core;
+    coreOf(this.#terminal);
   }
 
   get columns(): number {
@@ -77,58 +82,64 @@ export class ScreenImage {
 
   /** Text that paints this screen on a terminal of the same size, whatever that one showed before. */
   paint(): string {
-    const { buffer, modes } = this.#terminal;
-    const { normal, alt } = this.#core._bufferService.buffers;
-    const parts = ['\u001b[!p\u001b[?1049l', this.#paintBuffer(buffer.normal, normal)];
-    if (buffer.active.type === 'alternate') {
-      parts.push('\u001b[?1049h', this.#paintBuffer(buffer.alternate, alt));
-    }
-    const { cursorX, cursorY } = buffer.active;
-    if (modes.insertMode) parts.push('\u001b[4h');
-    if (!modes.wraparoundMode) parts.push('\u001b[?7l');
-    // The cursor is placed before the origin moves.
-    parts.push(`\u001b[${cursorY + 1};${Math.min(cursorX + 1, this.columns)}H`);
-    parts.push(styleOf(this.#core._inputHandler._curAttrData));
-    if (this.#core.coreService.isCursorHidden) parts.push('\u001b[?25l');
-    return parts.join('');
-  }
-
-  #paintBuffer(buffer: InstanceType<typeof xterm.Terminal>['buffer']['active'], core: CoreBuffer): string {
-    const parts: string[] = ['\u001b[0m\u001b[r\u001b[2J'];
-    const plain = '\u001b[0m';
-    for (let row = 0; row < this.rows; row += 1) {
-      const line = buffer.getLine(buffer.baseY + row);
-      if (line === undefined) continue;
-      let text = '';
-      let style = plain;
-      /** Up to where the line says something. */
-      let said = 0;
-      for (let column = 0; column < this.columns; column += 1) {
-        const cell = line.getCell(column);
-        if (cell === undefined || cell.getWidth() === 0) continue;
-        const own = styleOf(cell);
-        if (own !== style) text += own;
-        style = own;
-        const shown = cell.getChars();
-        text += shown === '' ? ' ' : shown;
-        if (shown.trim() !== '' || own !== plain) said = text.length;
-      }
-      if (said > 0) parts.push(`\u001b[${row + 1};1H${text.slice(0, said)}${plain}`);
-    }
-    const { scrollTop, scrollBottom } = core;
-    if (scrollTop > 0 || scrollBottom < this.rows - 1) {
-      parts.push(`\u001b[${scrollTop + 1};${scrollBottom + 1}r`);
-    }
-    // What a program has saved; on the normal screen, what leaving the other one goes back to.
-    const { savedX, savedY, savedCurAttrData } = core;
-    const row = Math.min(this.rows, Math.max(0, savedY - buffer.baseY) + 1);
-    parts.push(`\u001b[${row};${Math.min(this.columns, savedX + 1)}H${styleOf(savedCurAttrData)}\u001b7`);
-    return parts.join('');
+    return paintTerminal(this.#terminal);
   }
 
   [Symbol.dispose](): void {
     this.#terminal.dispose();
   }
+}
+
+/** Text that paints what an emulator shows on a terminal of the same size, whatever that one showed before. */
+export function paintTerminal(terminal: Terminal): string {
+  const { buffer, modes } = terminal;
+  const core = coreOf(terminal);
+  const { normal, alt } = core._bufferService.buffers;
+  const parts = ['\u001b[!p\u001b[?1049l', paintBuffer(terminal, buffer.normal, normal)];
+  if (buffer.active.type === 'alternate') {
+    parts.push('\u001b[?1049h', paintBuffer(terminal, buffer.alternate, alt));
+  }
+  const { cursorX, cursorY } = buffer.active;
+  if (modes.insertMode) parts.push('\u001b[4h');
+  if (!modes.wraparoundMode) parts.push('\u001b[?7l');
+  // The cursor is placed before the origin moves.
+  parts.push(`\u001b[${cursorY + 1};${Math.min(cursorX + 1, terminal.cols)}H`);
+  parts.push(styleOf(core._inputHandler._curAttrData));
+  if (core.coreService.isCursorHidden) parts.push('\u001b[?25l');
+  return parts.join('');
+}
+
+function paintBuffer(terminal: Terminal, buffer: Terminal['buffer']['active'], core: CoreBuffer): string {
+  const parts: string[] = ['\u001b[0m\u001b[r\u001b[2J'];
+  const plain = '\u001b[0m';
+  for (let row = 0; row < terminal.rows; row += 1) {
+    const line = buffer.getLine(buffer.baseY + row);
+    if (line === undefined) continue;
+    let text = '';
+    let style = plain;
+    /** Up to where the line says something. */
+    let said = 0;
+    for (let column = 0; column < terminal.cols; column += 1) {
+      const cell = line.getCell(column);
+      if (cell === undefined || cell.getWidth() === 0) continue;
+      const own = styleOf(cell);
+      if (own !== style) text += own;
+      style = own;
+      const shown = cell.getChars();
+      text += shown === '' ? ' ' : shown;
+      if (shown.trim() !== '' || own !== plain) said = text.length;
+    }
+    if (said > 0) parts.push(`\u001b[${row + 1};1H${text.slice(0, said)}${plain}`);
+  }
+  const { scrollTop, scrollBottom } = core;
+  if (scrollTop > 0 || scrollBottom < terminal.rows - 1) {
+    parts.push(`\u001b[${scrollTop + 1};${scrollBottom + 1}r`);
+  }
+  // What a program has saved; on the normal screen, what leaving the other one goes back to.
+  const { savedX, savedY, savedCurAttrData } = core;
+  const row = Math.min(terminal.rows, Math.max(0, savedY - buffer.baseY) + 1);
+  parts.push(`\u001b[${row};${Math.min(terminal.cols, savedX + 1)}H${styleOf(savedCurAttrData)}\u001b7`);
+  return parts.join('');
 }
 
 function styleOf(cell: Attributes): string {

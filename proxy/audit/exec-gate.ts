@@ -10,6 +10,7 @@ import type {
   GateContext,
   GateOutlet,
   StartVerdict,
+  TerminalPicture,
 } from '../channels/gate-port.ts';
 import { InputGate, interpreterOnInput, mayRunInput, opaqueInput, shellOnInput } from './input-gate.ts';
 import { Judge, type Judged } from './judge.ts';
@@ -88,6 +89,10 @@ export class ExecGate implements ChannelGate {
 
   goOn(): void {
     if (this.#phase.kind === 'terminal') this.#phase.gate.goOn();
+  }
+
+  get picture(): TerminalPicture | undefined {
+    return this.#phase.kind === 'terminal' ? this.#phase.gate.picture : undefined;
   }
 
   get keptFromClient(): number {

@@ -9,6 +9,7 @@ import type {
   GateFactory,
   GateOutlet,
   StartVerdict,
+  TerminalPicture,
 } from '../channels/gate-port.ts';
 import { AuditRows } from './audit-rows.ts';
 import { ExecGate } from './exec-gate.ts';
@@ -138,6 +139,10 @@ class AuditedChannel implements ChannelGate {
 
   goOn(): void {
     if (this.#phase.kind === 'gated') this.#phase.gate.goOn?.();
+  }
+
+  get picture(): TerminalPicture | undefined {
+    return this.#phase.kind === 'gated' ? this.#phase.gate.picture : undefined;
   }
 
   get keptFromClient(): number {

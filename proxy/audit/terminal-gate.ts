@@ -4,6 +4,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { scriptReader } from '../../policies/analysis/script.ts';
 import type { Analysis, ShellState } from '../../policies/analysis/types.ts';
+import { paintTerminal } from '../../recordings/screen-image.ts';
 import type {
   ChannelGate,
   ClientEvent,
@@ -11,6 +12,7 @@ import type {
   GateContext,
   GateOutlet,
   PassedRequest,
+  TerminalPicture,
 } from '../channels/gate-port.ts';
 import { Gate } from '../gate/gate.ts';
 import {
@@ -128,6 +130,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     });
     this.#stopListening = deps.policies.onChange(() => this.#rulesChanged());
     this.#integrated = this.#wantsIntegration() ? this.#integrate() : undefined;
+  }
+
+  get picture(): TerminalPicture {
+    const gate = this.#gate;
+    return { alternate: gate.alternate, paint: () => gate.picture(paintTerminal) ?? '' };
   }
 
   get keptFromClient(): number {

@@ -121,6 +121,14 @@ export interface AsideHandlers {
 
 export type OpenAside = (command: Buffer, handlers: AsideHandlers) => Aside;
 
+/** What a terminal shows at this moment. */
+export interface TerminalPicture {
+  /** A program has the whole screen; what is shown beside it is lost. */
+  readonly alternate: boolean;
+  /** Text that paints it, whatever is shown; costs what the screen costs to draw. */
+  paint(): string;
+}
+
 export interface ChannelGate extends Disposable {
   /** Called once, first. Nothing else is delivered before it has answered. */
   start(request: ChannelStart): StartVerdict | Promise<StartVerdict>;
@@ -128,6 +136,8 @@ export interface ChannelGate extends Disposable {
   fromDevice(event: DeviceEvent): void;
   /** Events flow: the channel has started, or a session that was held goes on. */
   goOn?(): void;
+  /** What the terminal shows, where the gate knows. */
+  readonly picture?: TerminalPicture | undefined;
   /** Bytes that the gate keeps at this moment and will pass on or drop later. */
   readonly keptFromClient: number;
   readonly keptFromDevice: number;

@@ -4,6 +4,7 @@
 // file is its outside and its clockwork; each phase has a file of its own.
 import type { KeyToken } from '../terminal/keys.ts';
 import { asking } from './asking.ts';
+import type { Look } from '../terminal/screen.ts';
 import { deviceWrote, isForClient } from './device-output.ts';
 import { GateState } from './gate-state.ts';
 import type { GateAction, GateSettings, GateStart, SideFact, VerdictAnswer } from './gate-types.ts';
@@ -63,6 +64,16 @@ export class Gate {
   }
 
   get phase(): Phase['kind'] {
+  /** A program has the whole screen. */
+  get alternate(): boolean {
+    return this.#state.screen.alternate;
+  }
+
+  /** Shows the emulated screen as it is to `look`; undefined when there is none any more. */
+  picture<T>(look: Look<T>): T | undefined {
+    return this.#state.screen.picture(look);
+  }
+
     return this.#state.phase.kind;
   }
 

@@ -2,7 +2,7 @@
 // is not plain text comes, and of a long plain stretch only the end that can still be seen is drawn. What is seen
 // is the same as if everything had been drawn (a property test holds it to that).
 import { type OutputEvent, OutputScanner } from './modes.ts';
-import { type Position, type Row, Screen, type ScreenView } from './screen.ts';
+import { type Look, type Position, type Row, Screen, type ScreenView } from './screen.ts';
 
 /** Plain output beyond this many waiting bytes is cut down to its end. */
 const CUT_ABOVE = 131_072;
@@ -96,6 +96,12 @@ export class LazyScreen implements ScreenView {
   row(row: number): Row | undefined {
     this.#draw();
     return this.#screen.row(row);
+  }
+
+  /** Shows the emulator to `look`, which must not change it; undefined when the screen is gone. */
+  picture<T>(look: Look<T>): T | undefined {
+    this.#draw();
+    return this.#screen.picture(look);
   }
 
   #take(data: Buffer): void {

@@ -24,6 +24,9 @@ export interface Position {
   readonly column: number;
 }
 
+/** Looks at an emulator, and leaves it as it is. */
+export type Look<T> = (terminal: xterm.Terminal) => T;
+
 /** What reading needs of a screen; rows are counted from the top of what is kept. */
 export interface ScreenView {
   readonly columns: number;
@@ -150,6 +153,11 @@ export class Screen implements ScreenView, Borrower {
       cells.push({ text, width, faint });
     }
     return { cells, wrapped: line.isWrapped };
+  }
+
+  picture<T>(look: Look<T>): T | undefined {
+    const terminal = this.#terminal;
+    return terminal === undefined ? undefined : look(terminal);
   }
 
   get #terminal(): xterm.Terminal | undefined {

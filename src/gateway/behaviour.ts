@@ -10,6 +10,7 @@ import type {
   GateFactory,
   GateOutlet,
   StartVerdict,
+  TerminalPicture,
 } from '../../proxy/channels/gate-port.ts';
 import { parseScpCommand } from '../../proxy/channels/scp-command.ts';
 import type { NewEvent } from '../behaviour/events.ts';
@@ -128,6 +129,22 @@ class CountedGate implements ChannelGate {
     if (event.kind === 'data' && this.#by !== undefined)
       this.#oversight.moved(this.#context.sessionId, this.#by, 0, event.data.length);
     this.#gate.fromDevice(event);
+  }
+
+  goOn(): void {
+    this.#gate.goOn?.();
+  }
+
+  get picture(): TerminalPicture | undefined {
+    return this.#gate.picture;
+  }
+
+  get passesFromClient(): boolean {
+    return this.#gate.passesFromClient === true;
+  }
+
+  get passesFromDevice(): boolean {
+    return this.#gate.passesFromDevice === true;
   }
 
   get keptFromClient(): number {
