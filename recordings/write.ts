@@ -84,6 +84,11 @@ export class FileRecordings {
     return recorder !== undefined;
   }
 
+  /** A note for a session is on its way: its recording is not closed before the answered function is called, or 2 s. */
+  expect(session: string): () => void {
+    return this.#running.get(session)?.expect() ?? (() => {});
+  }
+
   /**
    * Watches a session that runs here; undefined when none does. `send` gets lines of JSON (see LiveEvent), and whoever
    * takes them says so with `read`: a slow watcher misses output, the session does not wait. `over`: nothing more comes.
@@ -106,6 +111,20 @@ export class FileRecordings {
   }
 }
 
+/** For notes that are on their way when a session ends. Milliseconds. */
+const longestWait = 2000;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function pause(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([work, bound]);
+  clearTimeout(timer);
+}
+
 type Failure =
   | { readonly kind: 'none' }
   | { readonly kind: 'untold'; readonly error: RecordingError }
@@ -118,6 +137,8 @@ export class FileRecorder {
   readonly #watches: Set<LiveWatch>;
   #failure: Failure = { kind: 'none' };
   #onFailure: ((error: Error) => void) | undefined;
+  readonly #expected = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
   onDrain: (() => void) | undefined;
 
   private constructor(file: SealedFile, recorder: Recorder, watches: Set<LiveWatch>, closed: () => void) {
@@ -226,12 +247,29 @@ export class FileRecorder {
     return watch;
   }
 
-  /** Idempotent; never rejects: an error goes to `onFailure`. */
+  /** Something is to be noted soon: closing waits for it, until the answered function is called. */
+  expect(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#expected.add(promise);
+    return () => {
+      this.#expected.delete(promise);
+      resolve();
+    };
+  }
+
+  /** Idempotent; never rejects: an error goes to `onFailure`. Channels that end in this turn may still be noted. */
   close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await turn();
+    if (this.#expected.size > 0) await pause(longestWait, Promise.all(this.#expected));
     this.#recorder.end();
     for (const watch of [...this.#watches]) watch.end();
     this.#closed();
-    return this.#file.close();
+    await this.#file.close();
   }
 
   private fail(error: RecordingError): void {

@@ -1,8 +1,7 @@
 // Where recordings are kept, who signs them and who may open them, from the configuration. Only folders of this machine
-// are known. Notes audited commands in the recording of their session too.
+// are known.
 
 import { join } from 'node:path';
-import type { CommandLog } from '../../proxy/audit/ports.ts';
 import { RecordingError } from '../../recordings/errors.ts';
 import {
   loadSigner,
@@ -92,22 +91,4 @@ export const recoverFrom = async (
     ...(sessions === undefined ? {} : { sessions }),
   });
 
-/** The log of commands, with each noted in its session's recording once it is durably in the log. */
-export const notedInRecordings = (log: CommandLog, recordings: Pick<FileRecordings, 'mark'>): CommandLog => ({
-  ...log,
-  append: async (command) => {
-    await log.append(command);
-    recordings.mark(command.source.sessionId, command.source.channel, 'command', {
-      id: command.id,
-      command: command.hidden ? '' : command.command,
-      typed: command.hidden ? '' : command.typed,
-      hidden: command.hidden,
-      how: command.how,
-      confidence: command.confidence,
-      decision: command.decision,
-      outcome: command.outcome,
-      rules: command.rules.map(({ rule }) => rule),
-      points: command.points,
-    });
-  },
-});
+export { notedInRecordings } from './recording-notes.ts';
