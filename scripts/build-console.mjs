@@ -44,7 +44,7 @@ if (!(process.argv.includes('--if-changed') && fresh)) {
   if (vite === undefined) {
     process.stderr.write('the console is not built: Vite is not installed (npm ci without --omit=dev)\n');
   } else {
-    await vite.build({ configFile: join(folder, 'vite.config.ts'), root: folder, logLevel: 'warn' });
+    await vite.build({ configFile: join(folder, 'vite.config.ts'), root: folder, logLevel: 'error' });
     compress();
     writeFileSync(stamp, wanted);
   }

@@ -1,0 +1,175 @@
+// The frame round the pages: who is signed in, the way to each page, light or dark; or the sign-in when nobody is.
+import {
+  AppShell,
+  Burger,
+  Button,
+  Group,
+  Menu,
+  NavLink,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useQueryClient } from '@tanstack/react-query';
+import { lazy, type ReactNode, Suspense, useEffect } from 'react';
+import { Link, Navigate, Route, Routes, useLocation } from 'react-router';
+import { api } from './api/client.ts';
+import { Overview } from './pages/overview.tsx';
+import { SignIn } from './pages/sign-in.tsx';
+import { plainText } from './parts/text.tsx';
+import { Told, Waiting } from './parts/told.tsx';
+import { type Permission, useWho, type Who, WhoContext } from './who.ts';
+
+const Sessions = lazy(() => import('./pages/sessions.tsx'));
+const SessionPage = lazy(() => import('./pages/session.tsx'));
+const Commands = lazy(() => import('./pages/commands.tsx'));
+const Policies = lazy(() => import('./pages/policies.tsx'));
+const Directory = lazy(() => import('./pages/directory.tsx'));
+const Settings = lazy(() => import('./pages/settings.tsx'));
+const Recordings = lazy(() => import('./pages/recordings.tsx'));
+const Changes = lazy(() => import('./pages/changes.tsx'));
+const Account = lazy(() => import('./pages/account.tsx'));
+const Setup = lazy(() => import('./pages/setup.tsx'));
+
+interface Place {
+  readonly path: string;
+  readonly label: string;
+  readonly needs: Permission;
+  readonly page: ReactNode;
+  /** More addresses that belong to it. */
+  readonly under?: string;
+}
+
+const places: readonly Place[] = [
+  { path: '/', label: 'Overview', needs: 'sessions.read', page: <Overview /> },
+  { path: '/sessions', label: 'Sessions', needs: 'sessions.read', page: <Sessions /> },
+  { path: '/commands', label: 'Audited commands', needs: 'commands.read', page: <Commands /> },
+  { path: '/recordings', label: 'Recordings', needs: 'recordings.read', page: <Recordings /> },
+  { path: '/policies', label: 'Policies', needs: 'policies.read', page: <Policies /> },
+  { path: '/users', label: 'Users', needs: 'directory.read', page: <Directory kind="users" /> },
+  { path: '/devices', label: 'Devices', needs: 'directory.read', page: <Directory kind="devices" /> },
+  {
+    path: '/credentials',
+    label: 'Credentials',
+    needs: 'directory.read',
+    page: <Directory kind="credentials" />,
+  },
+  { path: '/grants', label: 'Grants', needs: 'directory.read', page: <Directory kind="grants" /> },
+  { path: '/settings', label: 'Settings', needs: 'settings.read', page: <Settings /> },
+  { path: '/changes', label: 'Trail', needs: 'changes.read', page: <Changes /> },
+];
+
+const titleOf = (pathname: string): string => {
+  if (pathname === '/account') return 'Your account';
+  if (/^\/sessions\/./.test(pathname)) return 'Session';
+  return places.find(({ path }) => path === pathname)?.label ?? '';
+};
+
+const Scheme = () => {
+  const { setColorScheme } = useMantineColorScheme();
+  const now = useComputedColorScheme('light');
+  return (
+    <Button variant="subtle" size="xs" onClick={() => setColorScheme(now === 'dark' ? 'light' : 'dark')}>
+      {now === 'dark' ? 'Light' : 'Dark'}
+    </Button>
+  );
+};
+
+const Frame = ({ who }: { readonly who: Who }) => {
+  const [opened, { toggle, close }] = useDisclosure();
+  const { pathname } = useLocation();
+  const queries = useQueryClient();
+  const mine = places.filter(({ needs }) => who.permissions.includes(needs));
+  const title = titleOf(pathname);
+  useEffect(() => {
+    document.title = title === '' ? 'Sallyport' : `${title} · Sallyport`;
+  }, [title]);
+  const signOut = async (): Promise<void> => {
+    await api.POST('/api/sign-out');
+    queries.clear();
+    queries.setQueryData(['me'], null);
+  };
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 210, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      padding="md"
+    >
+      <a className="skip" href="#content">
+        To the content
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between">
+          <Group gap="sm">
+            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" />
+            <Text fw={700}>Sallyport</Text>
+          </Group>
+          <Group gap="xs">
+            <Scheme />
+            <Menu>
+              <Menu.Target>
+                <Button variant="subtle" size="xs">
+                  {plainText(who.name)}
+                </Button>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Label>{who.roles.join(', ')}</Menu.Label>
+                <Menu.Item component={Link} to="/account">
+                  Account and tokens
+                </Menu.Item>
+                <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" aria-label="Pages">
+        {mine.map(({ path, label }) => (
+          <NavLink
+            key={path}
+            component={Link}
+            to={path}
+            label={label}
+            onClick={close}
+            active={path === '/' ? pathname === '/' : pathname.startsWith(path)}
+            aria-current={pathname === path ? 'page' : undefined}
+          />
+        ))}
+      </AppShell.Navbar>
+      <AppShell.Main id="content" tabIndex={-1}>
+        <Suspense fallback={<Waiting />}>
+          <Routes>
+            {mine.map(({ path, page }) => (
+              <Route key={path} path={path} element={page} />
+            ))}
+            {who.permissions.includes('sessions.read') ? (
+              <Route path="/sessions/:id" element={<SessionPage />} />
+            ) : null}
+            <Route path="/account" element={<Account />} />
+            <Route path="*" element={<Navigate to={mine[0]?.path ?? '/account'} replace />} />
+          </Routes>
+        </Suspense>
+      </AppShell.Main>
+    </AppShell>
+  );
+};
+
+export const Console = () => {
+  const who = useWho();
+  const { pathname } = useLocation();
+  if (pathname === '/setup')
+    return (
+      <Suspense fallback={<Waiting />}>
+        <Setup />
+      </Suspense>
+    );
+  if (who.isPending) return <Waiting />;
+  if (who.data === undefined) return <Told error={who.error} />;
+  if (who.data === null) return <SignIn />;
+  return (
+    <WhoContext value={who.data}>
+      <Frame who={who.data} />
+    </WhoContext>
+  );
+};

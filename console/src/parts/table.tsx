@@ -1,0 +1,229 @@
+// A table of what the API lists: sorted by a click on a heading, with the order in the page's address, more rows on demand,
+// and everything that is loaded as CSV. Filters are the page's, also in its address (Filters below).
+import { Button, Group, Select, Table, TextInput, UnstyledButton } from '@mantine/core';
+import { type ReactNode, useEffect, useState } from 'react';
+import { useSearchParams } from 'react-router';
+
+export interface Column<T> {
+  readonly key: string;
+  readonly label: string;
+  readonly cell: (row: T) => ReactNode;
+  /** What it is sorted by and exported as. */
+  readonly value: (row: T) => string | number | null;
+  readonly numeric?: boolean;
+}
+
+const compare = (a: string | number | null, b: string | number | null): number => {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b));
+};
+
+/** A spreadsheet must not take a cell for a formula. */
+const csvCell = (value: string | number | null): string => {
+  const text = value === null ? '' : String(value);
+  const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
+
+export const csvOf = <T,>(columns: readonly Column<T>[], rows: readonly T[]): string =>
+  [
+    columns.map((column) => csvCell(column.label)),
+    ...rows.map((row) => columns.map((column) => csvCell(column.value(row)))),
+  ]
+    .map((cells) => `${cells.join(',')}\r\n`)
+    .join('');
+
+export const saveFile = (name: string, type: string, text: string): void => {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+};
+
+export const DataTable = <T,>({
+  name,
+  columns,
+  rows,
+  rowKey,
+  more,
+}: {
+  /** Of the file that is exported. */
+  readonly name: string;
+  readonly columns: readonly Column<T>[];
+  readonly rows: readonly T[];
+  readonly rowKey: (row: T) => string;
+  /** Undefined: that is all. */
+  readonly more?: (() => void) | undefined;
+}) => {
+  const [search, setSearch] = useSearchParams();
+  const order = search.get('sort') ?? '';
+  const [by, descending] = order.startsWith('-') ? [order.slice(1), true] : [order, false];
+  const column = columns.find(({ key }) => key === by);
+  const sorted =
+    column === undefined
+      ? rows
+      : [...rows].sort((a, b) => compare(column.value(a), column.value(b)) * (descending ? -1 : 1));
+  const sortBy = (key: string): void => {
+    setSearch(
+      (now) => {
+        const next = new URLSearchParams(now);
+        next.set('sort', by === key && !descending ? `-${key}` : key);
+        return next;
+      },
+      { replace: true },
+    );
+  };
+  return (
+    <>
+      <Table.ScrollContainer minWidth={600}>
+        <Table striped highlightOnHover verticalSpacing="xs" aria-label={name}>
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map(({ key, label, numeric }) => (
+                <Table.Th
+                  key={key}
+                  scope="col"
+                  aria-sort={by === key ? (descending ? 'descending' : 'ascending') : 'none'}
+                  className={numeric === true ? 'number' : ''}
+                >
+                  <UnstyledButton fz="sm" fw={700} onClick={() => sortBy(key)}>
+                    {label}
+                    <span aria-hidden="true">{by === key ? (descending ? ' ↓' : ' ↑') : ''}</span>
+                  </UnstyledButton>
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {sorted.map((row) => (
+              <Table.Tr key={rowKey(row)}>
+                {columns.map(({ key, cell, numeric }) => (
+                  <Table.Td key={key} className={numeric === true ? 'number' : ''}>
+                    {cell(row)}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      <Group justify="space-between">
+        {more === undefined ? (
+          <span>{rows.length} rows</span>
+        ) : (
+          <Button variant="default" onClick={more}>
+            More
+          </Button>
+        )}
+        <Button
+          variant="subtle"
+          onClick={() => saveFile(`${name}.csv`, 'text/csv;charset=utf-8', csvOf(columns, sorted))}
+        >
+          Export CSV
+        </Button>
+      </Group>
+    </>
+  );
+};
+
+export interface Filter {
+  readonly key: string;
+  readonly label: string;
+  /** Undefined: free text. */
+  readonly choices?: readonly { readonly value: string; readonly label: string }[];
+}
+
+/** Milliseconds without a key before a filter is applied. */
+const STILL = 350;
+
+const TextFilter = ({
+  label,
+  value,
+  set,
+}: {
+  readonly label: string;
+  readonly value: string;
+  readonly set: (value: string) => void;
+}) => {
+  const [typed, setTyped] = useState(value);
+  useEffect(() => setTyped(value), [value]);
+  useEffect(() => {
+    if (typed === value) return undefined;
+    const timer = setTimeout(() => set(typed), STILL);
+    return () => clearTimeout(timer);
+  }, [typed, value, set]);
+  return (
+    <TextInput
+      size="xs"
+      label={label}
+      value={typed}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+    />
+  );
+};
+
+export const SINCE: Filter = {
+  key: 'since',
+  label: 'Since',
+  choices: [
+    { value: '1h', label: 'the last hour' },
+    { value: '24h', label: 'the last day' },
+    { value: '7d', label: 'the last 7 days' },
+    { value: '30d', label: 'the last 30 days' },
+  ],
+};
+
+const SPANS: Readonly<Record<string, number>> = { '1h': 1, '24h': 24, '7d': 7 * 24, '30d': 30 * 24 };
+
+/** The moment that a span before now names, to the minute, so that what is asked for stays the same for a while. */
+export const sinceOf = (span: string | null): string | undefined => {
+  const hours = span === null ? undefined : SPANS[span];
+  if (hours === undefined) return undefined;
+  return new Date(Math.floor(Date.now() / 60_000) * 60_000 - hours * 3_600_000).toISOString();
+};
+
+/** Filters in the page's address. */
+export const Filters = ({ filters }: { readonly filters: readonly Filter[] }) => {
+  const [search, setSearch] = useSearchParams();
+  const set = (key: string, value: string | null): void =>
+    setSearch(
+      (now) => {
+        const next = new URLSearchParams(now);
+        if (value === null || value === '') next.delete(key);
+        else next.set(key, value);
+        return next;
+      },
+      { replace: true },
+    );
+  return (
+    <Group align="end" gap="sm" role="search">
+      {filters.map(({ key, label, choices }) =>
+        choices === undefined ? (
+          <TextFilter
+            key={key}
+            label={label}
+            value={search.get(key) ?? ''}
+            set={(value) => set(key, value)}
+          />
+        ) : (
+          <Select
+            key={key}
+            size="xs"
+            w={150}
+            label={label}
+            placeholder="any"
+            clearable
+            data={[...choices]}
+            value={search.get(key)}
+            onChange={(value) => set(key, value)}
+            clearButtonProps={{ 'aria-label': `any ${label.toLowerCase()}` }}
+          />
+        ),
+      )}
+    </Group>
+  );
+};
