@@ -237,9 +237,9 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       fromClient: (bytes) => this.#fromUser(bytes),
       toDevice: (bytes) => this.#outlet.injectToDevice(bytes),
       ready: (ask) => this.#gate.witnessReady(ask),
-      report: ({ text, aliases, allow }) => {
+      report: ({ text, aliases, keys }) => {
         this.#aliases = aliases;
-        this.#carryOut(this.#gate.reported(text, clock(), allow));
+        this.#carryOut(this.#gate.reported(text, clock(), keys));
       },
       changed: () => {
         this.#show('The line was changed after it had been judged, so the shell did not run it.');

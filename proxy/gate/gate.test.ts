@@ -66,7 +66,7 @@ class Bench {
   }
 
   report(text: string, allow?: Buffer): this {
-    this.#do(this.gate.reported(text, this.now, allow));
+    this.#do(this.gate.reported(text, this.now, { allow, drop: undefined }));
     return this;
   }
 

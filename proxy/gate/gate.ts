@@ -3,8 +3,8 @@
 // actions come out. It knows no rules and no sockets, and it never lets the device's output loosen what it does. This
 // file is its outside and its clockwork; each phase has a file of its own.
 import type { KeyToken } from '../terminal/keys.ts';
-import { asking } from './asking.ts';
 import type { Look } from '../terminal/screen.ts';
+import { asking } from './asking.ts';
 import { deviceWrote, isForClient } from './device-output.ts';
 import { GateState } from './gate-state.ts';
 import type { GateAction, GateSettings, GateStart, SideFact, VerdictAnswer } from './gate-types.ts';
@@ -21,10 +21,12 @@ import { retype, retyping } from './replaying.ts';
 import { settled } from './settling.ts';
 import { takingBack } from './taking-back.ts';
 import { ASK_BOUND, LOOK_AGAIN, VERDICT_BOUND } from './timing.ts';
+import type { Reported } from './typed-line.ts';
 import { askWitness, reportedLine, reportIsLate } from './witnessing.ts';
 
 /** Input that is kept while something is held; beyond it the channel ends rather than grows. */
 const MOST_KEPT = 2_097_152;
+const NO_KEYS: Omit<Reported, 'text'> = { allow: undefined, drop: undefined };
 /** Moves of the machine for one call. */
 const MOST_STEPS = 100_000;
 
@@ -63,7 +65,6 @@ export class Gate {
     return this.#state.input.keptBytes;
   }
 
-  get phase(): Phase['kind'] {
   /** A program has the whole screen. */
   get alternate(): boolean {
     return this.#state.screen.alternate;
@@ -74,6 +75,7 @@ export class Gate {
     return this.#state.screen.picture(look);
   }
 
+  get phase(): Phase['kind'] {
     return this.#state.phase.kind;
   }
 
@@ -194,12 +196,12 @@ export class Gate {
 
   /**
    * The shell's report of its line, in answer to the keys of `witnessReady`. One that nobody asked for is ignored.
-   * `allow`: keys that make the shell drop its line if it is another one by the time the submit key comes.
+   * `keys`: what tells the shell how it was judged.
    */
-  reported(text: string, now: number, allow?: Buffer): GateAction[] {
+  reported(text: string, now: number, keys: Omit<Reported, 'text'> = NO_KEYS): GateAction[] {
     this.#clock(now);
     const { phase } = this.#state;
-    if (phase.kind === 'report') reportedLine(this.#state, phase, { text, allow });
+    if (phase.kind === 'report') reportedLine(this.#state, phase, { text, ...keys });
     else this.#observer.reported(text);
     return this.#run();
   }

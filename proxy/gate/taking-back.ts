@@ -25,7 +25,9 @@ export function takeBack(
   state.mayLeave = true;
   state.mayGoOn = undefined;
   state.witness = undefined;
-  out.toDevice(state.settings.erase === 'interrupt' ? INTERRUPT : KILL_LINE, 'gate');
+  const erase = state.settings.erase === 'interrupt' ? INTERRUPT : KILL_LINE;
+  out.toDevice(line.report?.drop ?? erase, 'gate');
+  line.report = undefined;
   state.command.forget();
   line.keys.reset();
   line.used = false;

@@ -8,6 +8,8 @@ export interface Reported {
   readonly text: string;
   /** Makes the shell drop its line if it is another one by now; sent right before the submit key. */
   readonly allow: Buffer | undefined;
+  /** Makes the shell drop its line, where ^C could come while it still works on its report. */
+  readonly drop: Buffer | undefined;
 }
 
 export class TypedLine {

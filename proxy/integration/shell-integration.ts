@@ -7,6 +7,7 @@ import {
   allowKeys,
   askKeys,
   CHALLENGE_DIGITS,
+  dropKeys,
   greetingKeys,
   type IntegratedShell,
   installationKeys,
@@ -17,8 +18,12 @@ export interface ShellReport {
   readonly text: string;
   /** Aliases that words of the line stand for, as the shell has them now. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** To be sent right before the submit key: the shell drops its line if it is not the reported one any more. */
-  readonly allow: Buffer;
+  readonly keys: {
+    /** To be sent right before the submit key: the shell drops its line if it is not the reported one any more. */
+    readonly allow: Buffer;
+    /** Makes the shell drop its line, where ^C will not do. */
+    readonly drop: Buffer | undefined;
+  };
 }
 
 export type IntegrationAction =
@@ -394,7 +399,11 @@ function reportOf(fields: readonly string[], shell: IntegratedShell): ShellRepor
     const at = definition.indexOf('=');
     if (at > 0) aliases.set(definition.slice(0, at), definition.slice(at + 1));
   }
-  return { text: decoded(text), aliases, allow: allowKeys(shell, challenge) };
+  return {
+    text: decoded(text),
+    aliases,
+    keys: { allow: allowKeys(shell, challenge), drop: dropKeys(shell) },
+  };
 }
 
 function same(one: string, other: string): boolean {

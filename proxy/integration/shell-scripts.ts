@@ -89,4 +89,8 @@ export function allowKeys(shell: IntegratedShell, challenge: string): Buffer {
   }
 }
 
+/** Keys that make the shell drop its line. Undefined: ^C does. fish takes a ^C that comes too early for its function's. */
+export const dropKeys = (shell: IntegratedShell): Buffer | undefined =>
+  shell === 'fish' ? Buffer.from(`${KEY}D`) : undefined;
+
 const digitKeys = (challenge: string): string => Array.from(challenge, (digit) => `${KEY}${digit}`).join('');

@@ -231,7 +231,7 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
           gate.witnessReady(action.ask);
           break;
         case 'report':
-          carryOut(gate.reported(action.report.text, now(), action.report.allow));
+          carryOut(gate.reported(action.report.text, now(), action.report.keys));
           break;
         case 'installed':
         case 'unavailable':

@@ -4,7 +4,7 @@ set -g __sp_t @TOKEN@
 set -g __sp_n ''
 set -g __sp_c ''
 set -g __sp_l ''
-function __sp_p --on-event fish_prompt
+function __sp_p --on-event fish_prompt --on-event fish_cancel
 printf '\e]7770;%s;p\a' $__sp_t >/dev/tty
 end
 function __sp_d
@@ -34,4 +34,5 @@ end
 bind -M $m \x1eR __sp_r
 bind -M $m \x1eA __sp_a
 bind -M $m \x1eX expand-abbr
+bind -M $m \x1eD cancel-commandline
 end
