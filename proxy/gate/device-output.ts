@@ -52,9 +52,13 @@ function noticed(state: GateState, observer: Observer, event: OutputEvent): void
     case 'editor-off':
       editorOff(state, observer);
       return;
-    case 'alternate-on':
     case 'alternate-off':
+      state.screenGivenBack();
+      return;
     case 'mark':
+      if (event.mark === 'B') state.promptEndsHere();
+      return;
+    case 'alternate-on':
     case 'other':
       return;
   }

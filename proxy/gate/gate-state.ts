@@ -16,7 +16,7 @@ import { UnfinishedCommand } from './unfinished-command.ts';
 
 /** Programs that take the whole screen and read keys; known by the approved command, never by their output. */
 const FULL_SCREEN =
-  /^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:\S*\/)?(?:vi|vim|nvim|view|vimdiff|nano|pico|emacs|mcedit|less|more|most|man|top|htop|btop|mc|lynx|w3m|mutt|tig|watch|journalctl|systemctl|git)(?:\s|$)/;
+  /^(?!.*[;&|`\n]|.*\$\()\s*(?:sudo\s+(?:-\S+\s+)*)?(?:\S*\/)?(?:vi|vim|nvim|view|vimdiff|nano|pico|emacs|mcedit|less|more|most|man|top|htop|btop|mc|lynx|w3m|mutt|tig|watch|journalctl|systemctl|git)(?:\s|$)/;
 
 /** A program's name is shown, and may be as long as a command line. */
 const MOST_PROGRAM = 1_000;
@@ -54,6 +54,8 @@ export class GateState {
   mayGoOn: LetGo | undefined;
   /** The keys that make the shell report its line, while it is known to answer. */
   witness: Buffer | undefined;
+  #gaveScreenBack = false;
+  #mark: { readonly row: number; readonly column: number; readonly epoch: number } | undefined;
   #nextId = 1;
 
   constructor(start: GateStart) {
@@ -75,6 +77,18 @@ export class GateState {
   /** Keys outside the safe list are dropped. */
   get gatesKeys(): boolean {
     return this.holds && this.settings.gateKeys;
+  }
+
+  /** The shell has marked the end of its prompt here (OSC 133 or 633). */
+  promptEndsHere(): void {
+    const { row, column } = this.screen.cursor;
+    this.#mark = { row, column, epoch: this.screen.skipped };
+  }
+
+  /** The column in this row where a mark says that the line starts. Any program can print one: it is only a hint. */
+  markedIn(row: number): number | undefined {
+    const mark = this.#mark;
+    return mark?.row === row && mark.epoch === this.screen.skipped ? mark.column : undefined;
   }
 
   nextId(): number {
@@ -106,7 +120,21 @@ export class GateState {
     return this.reader === 'program' && this.fullScreen;
   }
 
+  /**
+   * Such a program has had the screen since it was let start: it takes function keys and the like. Once it has given the
+   * screen back, if only for a moment, a shell may be reading there.
+   */
+  get programTakesKeys(): boolean {
+    return this.freeProgram && !this.#gaveScreenBack && this.prompts.atCursor(this.screen) !== 'known';
+  }
+
+  /** The alternate screen was left. */
+  screenGivenBack(): void {
+    this.#gaveScreenBack = true;
+  }
+
   runs(program: string): void {
+    this.#gaveScreenBack = false;
     this.program = program.slice(0, MOST_PROGRAM);
   }
 

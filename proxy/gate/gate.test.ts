@@ -244,6 +244,14 @@ describe('a line that keys alone do not tell', () => {
     expect(bench.outcomes).toEqual(['replayed']);
   });
 
+  test('of a command that goes on is typed anew with the lines before it', () => {
+    const bench = new Bench(release, { ...ENFORCE, replay: 'always' });
+    bench.type("echo 'a\r").wait(3_000);
+    bench.type("b'\r").wait(5_000);
+    expect(bench.outcomes).toEqual(['replayed', 'replayed']);
+    expect(bench.editor.received.toString().endsWith("\x03\x1b[200~echo 'a\nb'\x1b[201~\r")).toBe(true);
+  });
+
   test('painted over by output is read from the redraw', () => {
     const bench = new Bench(blockRm)
       .type('rm x')
@@ -384,6 +392,53 @@ describe('keys that could run something unread', () => {
     expect(bench.actions).toContainEqual(
       expect.objectContaining({ kind: 'alarm', alarm: 'SP_GATE_EDITOR_LEFT' }),
     );
+  });
+});
+
+describe('in an editor that was approved', () => {
+  const inVim = (): Bench =>
+    new Bench(release).type('vim x\r').wait(300).output('\x1b[?1049h\x1b[H\x1b[2J~\r\n~').wait(2_000);
+
+  test.each([['\x1b[15~'], ['\x18'], ['\x1d'], ['\x1bx']])('%j is passed on', (key) => {
+    const bench = inVim().type(key).wait(200);
+    expect(bench.editor.received.toString()).toContain(key);
+  });
+
+  test('so is v after ESC', () => {
+    const bench = inVim().type('\x1b').wait(200).type('v').wait(200);
+    expect(bench.editor.received.toString().endsWith('\x1bv')).toBe(true);
+  });
+
+  test.each([
+    ['once it has given the screen back', '\x1b[?1049l\x1b[?1049h'],
+    ['once the known prompt is there', '\x1b[H\x1b[2Jalice@dev$ '],
+  ])('nothing of that %s', (_name, output) => {
+    const bench = inVim().output(output).wait(2_000).type('\x1b[15~').wait(200);
+    expect(bench.editor.received.toString()).not.toContain('\x1b[15~');
+  });
+
+  test.each([['vim x; sh'], ['vim $(touch y)'], ['vim x | tee']])('nothing of that for %s', (command) => {
+    const bench = new Bench(release).type(`${command}\r`).wait(300);
+    bench.output('\x1b[?1049h\x1b[H\x1b[2J~').wait(2_000).type('\x1b[15~').wait(200);
+    expect(bench.editor.received.toString()).not.toContain('\x1b[15~');
+  });
+});
+
+describe('a mark that the shell prints at the end of its prompt', () => {
+  const marked = (output: string): Bench => {
+    const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('\r').wait(2_000);
+    return bench.output(output).wait(2_000).type('ls').wait(200).type('\r').wait(3_000);
+  };
+
+  test('brings what was filled in before the first key to the judge', () => {
+    const [request] = marked('\r\nnew% \x1b]133;B\x07rm -rf ').requests;
+    expect(request?.reading.candidates).toContain('rm -rf ls');
+    expect(request?.reading.confidence).toBeLessThan(0.9);
+  });
+
+  test('hides nothing where it stands too far to the right', () => {
+    const [request] = marked('\r\nnew% rm -rf \x1b]133;B\x07').requests;
+    expect(request?.reading.candidates).toContain('ls');
   });
 });
 

@@ -2,6 +2,7 @@
 // lets through only what was approved. A pure state machine: bytes, window sizes, verdicts and the clock go in,
 // actions come out. It knows no rules and no sockets, and it never lets the device's output loosen what it does. This
 // file is its outside and its clockwork; each phase has a file of its own.
+
 import type { KeyToken } from '../terminal/keys.ts';
 import type { Look } from '../terminal/screen.ts';
 import { asking } from './asking.ts';

@@ -5,9 +5,9 @@ import type { GateState } from './gate-state.ts';
 import type { VerdictAnswer } from './gate-types.ts';
 import { lineOnScreen } from './line-start.ts';
 import type { Held, Judged, Phase } from './phases.ts';
-import { withoutIndent } from './reading-doubts.ts';
+import { withMark, withoutIndent, withoutWhatIsForgotten } from './reading-doubts.ts';
 import { refuseUnread, release } from './releasing.ts';
-import { canReplay } from './replaying.ts';
+import { replayOf } from './replaying.ts';
 import { isMasked, neverShown } from './secrets.ts';
 import { takeBack } from './taking-back.ts';
 import { VERDICT_BOUND } from './timing.ts';
@@ -15,12 +15,7 @@ import { VERDICT_BOUND } from './timing.ts';
 export function judge(state: GateState, held: Held, found: Reading): void {
   const { line, screen, time } = state;
   const keys = line.keys.state;
-  const seen = withoutIndent(state, found);
-  // More was typed than anything here remembers: what the screen shows is a part of it at best.
-  const reading: Reading =
-    keys.kind === 'unknown' && keys.because === 'too-long'
-      ? { ...seen, confidence: Math.min(seen.confidence, 0.3), doubts: [...seen.doubts, 'scrolled'] }
-      : seen;
+  const reading = withMark(state, withoutWhatIsForgotten(state, withoutIndent(state, found)));
   const shown = lineOnScreen(state);
   const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
   const secret =
@@ -106,8 +101,9 @@ function approved(state: GateState, judged: Judged): void {
     state.reader === 'program' &&
     !state.screen.modes.editorOn;
   const replay = settings.replay === 'always' || (settings.replay === 'uncertain' && !certain && !secret);
-  if (replay && canReplay(state, judged.reading)) {
-    takeBack(state, judged, 'replay', '');
+  const text = replay ? replayOf(state, judged.reading) : undefined;
+  if (text !== undefined) {
+    takeBack(state, { ...judged, reading: { ...judged.reading, text } }, 'replay', '');
     return;
   }
   if (certain || secret || settings.uncertain === 'allow' || state.freeProgram) release(state, judged);

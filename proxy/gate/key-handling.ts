@@ -49,7 +49,7 @@ export function handleKey(
       interrupt(state, token);
       return;
     case 'completion':
-      if (gate && holdsSubstitution(state)) {
+      if (gate && !state.programTakesKeys && holdsSubstitution(state)) {
         out.refusedKey(token.bytes, 'completion could run what stands in $( ), backticks or <( )');
         return;
       }
@@ -57,7 +57,7 @@ export function handleKey(
       forward(state, token);
       return;
     case 'dangerous':
-      if (gate) {
+      if (gate && !(state.programTakesKeys && isWholeKey(token))) {
         out.refusedKey(token.bytes, 'this key could run something unread');
         return;
       }
@@ -76,7 +76,13 @@ export function handleKey(
       forward(state, token);
       return;
     case 'text':
-      if (gate && line.viKeys && token.kind === 'text' && /[v#@]/.test(token.text)) {
+      if (
+        gate &&
+        !state.programTakesKeys &&
+        line.viKeys &&
+        token.kind === 'text' &&
+        /[v#@]/.test(token.text)
+      ) {
         out.refusedKey(token.bytes, 'after ESC this key could run something unread');
         return;
       }
@@ -86,6 +92,11 @@ export function handleKey(
       forward(state, token);
       return;
   }
+}
+
+/** A key that is known for what it is, not bytes that nobody understands. */
+function isWholeKey(token: KeyToken): boolean {
+  return token.kind === 'control' || token.kind === 'meta' || token.kind === 'key';
 }
 
 /** While something runs: interrupts and the terminal's own answers do not wait behind typed-ahead text. */

@@ -40,7 +40,9 @@ export function noteLineStart(state: GateState): void {
 /** Takes the cursor for the start of the line; a known prompt before it moves it back to that. */
 export function lineStartHere(state: GateState, verified: boolean): Anchor {
   const { prompts, screen } = state;
-  const anchor = anchorAt(screen, screen.cursor, verified, screen.skipped);
+  const { row, column } = screen.cursor;
+  const agrees = state.markedIn(row) === column;
+  const anchor = anchorAt(screen, screen.cursor, verified || agrees, screen.skipped);
   // A known prompt with more behind it: the line was filled in before the first key (print -z, ^O, push-line).
   if (prompts.known.some((prompt) => prompt.trim() !== '' && anchor.prompt.endsWith(prompt))) return anchor;
   const known = prompts.known
@@ -55,6 +57,20 @@ export function lineOnScreen(state: GateState): LineOnScreen {
   const { line, prompts, screen } = state;
   const start = line.anchor ?? anchorAt(screen, { row: screen.cursor.row, column: 0 }, false, screen.skipped);
   return readLine(screen, start, { prompts: prompts.known, lines: line.manyRows });
+}
+
+/**
+ * The line as a mark of the shell would have it, where that starts further left than we think and the prompt is not
+ * known: something may have stood there before the first key (filled in, or typed before the prompt came).
+ */
+export function lineFromMark(state: GateState): LineOnScreen | undefined {
+  const { line, prompts, screen } = state;
+  const { anchor } = line;
+  if (anchor === undefined || prompts.known.includes(anchor.prompt)) return undefined;
+  const column = state.markedIn(anchor.row);
+  if (column === undefined || column >= anchor.column) return undefined;
+  const start = anchorAt(screen, { row: anchor.row, column }, false, screen.skipped);
+  return readLine(screen, { ...start, right: anchor.right }, { prompts: [], lines: line.manyRows });
 }
 
 /** Everything in the row of the cursor, and the rows that it continues: for when the noted start is another line's. */

@@ -2,6 +2,7 @@
 // in place of a shell, rows that an editor indents for show. Only ever lowers confidence.
 import type { Doubt, Reading } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
+import { lineFromMark } from './line-start.ts';
 
 /** REPLs whose lines have no history expansion. */
 const WITHOUT_EXPANSION = ['python', 'ipython', 'psql', 'mysql', 'mariadb', 'redis-cli', 'sqlite3'] as const;
@@ -34,4 +35,27 @@ export function withoutIndent(state: GateState, reading: Reading): Reading {
     .map((row, index) => (index === 0 ? row : row.trim()))
     .join('\n');
   return { ...reading, text, candidates: [text, ...reading.candidates.filter((other) => other !== text)] };
+}
+
+/** More was typed than anything here remembers: what the screen shows is a part of it at best. */
+export function withoutWhatIsForgotten(state: GateState, reading: Reading): Reading {
+  const keys = state.line.keys.state;
+  if (keys.kind === 'known' || keys.because !== 'too-long') return reading;
+  return {
+    ...reading,
+    confidence: Math.min(reading.confidence, 0.3),
+    doubts: [...reading.doubts, 'scrolled'],
+  };
+}
+
+/** A shell's mark says that the line starts further left: what stands from there on is judged, too, and less is certain. */
+export function withMark(state: GateState, reading: Reading): Reading {
+  const marked = lineFromMark(state);
+  if (marked === undefined || reading.candidates.includes(marked.text)) return reading;
+  return {
+    ...reading,
+    candidates: [...reading.candidates, marked.text],
+    confidence: Math.min(reading.confidence, 0.8),
+    doubts: [...new Set<Doubt>([...reading.doubts, 'prompt-unverified'])],
+  };
 }

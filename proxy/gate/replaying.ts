@@ -11,14 +11,24 @@ const PASTE_START = Buffer.from('\x1b[200~');
 const PASTE_END = Buffer.from('\x1b[201~');
 const RETURN = Buffer.from('\r');
 
-/** Whether this text can be typed anew where it stands. */
-export function canReplay(state: GateState, reading: Reading): boolean {
-  const { text } = reading;
+/**
+ * What is typed anew in place of a line, if it can be: the line, or the whole command that it goes on, since taking a
+ * line back gives up those before it as well.
+ */
+export function replayOf(state: GateState, reading: Reading): string | undefined {
+  const { command, screen } = state;
+  if (!command.goesOn) return canReplay(state, reading, reading.text) ? reading.text : undefined;
+  // A secret is not typed again, and only a line editor takes several lines as one.
+  if (command.secret || !screen.modes.editorOn) return undefined;
+  const text = [...command.lines, reading.text].join('\n');
+  return canReplay(state, reading, text) ? text : undefined;
+}
+
+function canReplay(state: GateState, reading: Reading, text: string): boolean {
   if (reading.doubts.includes('history-expansion')) return false;
-  if (state.reader !== 'prompt' || text.trim() === '') return false;
+  if (state.reader !== 'prompt' || reading.text.trim() === '') return false;
   // Whatever looks like a prompt: the device says that something else reads.
   if (state.fact.shellReads === false) return false;
-  if (state.command.goesOn) return false;
   if (/[\x00-\x09\x0b-\x1f\x7f]/.test(text)) return false;
   return !text.includes('\n') || state.screen.modes.editorOn;
 }

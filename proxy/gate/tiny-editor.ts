@@ -1,5 +1,5 @@
 // A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, notes what it
-// ran, and knows one program, `login`, that asks for a password. It stands for the device, a part that is not ours. Only tests use it.
+// ran, and knows two programs: `login` asks for a password, `vim` takes the screen. It stands for the device, a part that is not ours. Only tests use it.
 export const REPORT_KEY = '\x1b[29~';
 
 export interface EditorHabits {
@@ -23,6 +23,10 @@ export class TinyEditor {
   #pasting = false;
   #history: string[] = [];
   #asking = false;
+  /** Lines of a command whose quote is open. */
+  #unfinished = '';
+  /** A program has taken the screen and every key. */
+  #onScreen = false;
 
   constructor(habits: Partial<EditorHabits> = {}) {
     this.#habits = {
@@ -46,6 +50,7 @@ export class TinyEditor {
     const leave = this.#habits.announces ? '\x1b[?2004l' : '';
     for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1b.|[\s\S]/gu)) {
       const key = match[0];
+      if (this.#onScreen) continue;
       if (this.#asking) {
         // A program that wants a password: no echo, no editing.
         if (key !== '\r' && key !== '\n') continue;
@@ -60,6 +65,18 @@ export class TinyEditor {
       } else if (key === '\r' || key === '\n' || key === '\x0f') {
         const line = this.#buffer;
         this.#buffer = '';
+        const command = `${this.#unfinished}${line}`;
+        if (command.split("'").length % 2 === 0) {
+          this.#unfinished = `${command}\n`;
+          out += `\r\n${leave}${this.#habits.announces ? '\x1b[?2004h' : ''}> `;
+          continue;
+        }
+        this.#unfinished = '';
+        if (line.startsWith('vim')) {
+          this.#onScreen = true;
+          out += `\r\n${leave}`;
+          continue;
+        }
         if (line !== '') {
           this.ran.push(line);
           this.#history.push(line);
@@ -73,6 +90,7 @@ export class TinyEditor {
       } else if (key === '\x03') {
         if (!this.#habits.interruptible) continue;
         this.#buffer = '';
+        this.#unfinished = '';
         out += `^C\r\n${leave}${this.prompt()}`;
       } else if (key === '\x7f') {
         if (this.#buffer === '') continue;

@@ -133,6 +133,18 @@ test('putting away and bringing back in another emulator changes nothing, then o
   expect(frozenEver).toBeGreaterThan(100);
 });
 
+test('lines of the alternate screen that are longer than a window made narrower come back as they were', () => {
+  using emulator = new Emulator(80, 24, 50);
+  using other = new Emulator(80, 24, 50);
+  emulator.write('\x1b[?1049h0123456789');
+  emulator.terminal.resize(4, 5);
+  const frozen = emulator.freeze();
+  if (frozen === undefined) throw new Error('not put away');
+  other.thaw(frozen);
+  other.terminal.resize(80, 24);
+  expect(other.terminal.buffer.active.getLine(0)?.translateToString(true)).toBe('0123456789');
+});
+
 test('what stands in the middle of a sequence or character is not put away', () => {
   using emulator = new Emulator(80, 24, 50);
   emulator.write('a\x1b[3');

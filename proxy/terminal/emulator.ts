@@ -14,6 +14,7 @@ interface CoreLine {
   readonly _data: Uint32Array;
   _combined: Record<number, string>;
   _extendedAttrs: Record<number, unknown>;
+  resize(columns: number, fill: unknown): unknown;
 }
 
 interface CoreBuffer {
@@ -36,6 +37,7 @@ interface CoreBuffer {
   savedCurAttrData: Attributes;
   savedCharset: object | undefined;
   getBlankLine(attributes: unknown): CoreLine;
+  getNullCell(attributes: unknown): unknown;
 }
 
 interface Core {
@@ -98,6 +100,7 @@ const RELIED_UPON = [
       ],
       ...['scrollTop', 'scrollBottom', 'tabs', 'savedX', 'savedY', 'savedCurAttrData', 'savedCharset'],
       'getBlankLine',
+      'getNullCell',
     ].map((name) => `_bufferService.buffers.${buffer}.${name}`),
   ),
 ] as const;
@@ -117,19 +120,24 @@ function isCore(core: unknown): core is Core {
 }
 
 function isCoreLine(line: unknown): boolean {
-  return ['_data', '_combined', '_extendedAttrs', 'isWrapped', 'length'].every((name) => reaches(line, name));
+  return ['_data', '_combined', '_extendedAttrs', 'isWrapped', 'length', 'resize'].every((name) =>
+    reaches(line, name),
+  );
 }
 
 const CELL = 3;
 /** The content of a cell that was never written: width 1, no character. */
 const BLANK_CONTENT = 1 << 22;
 
+type RareLine = Pick<CoreLine, '_combined' | '_extendedAttrs' | 'length'>;
+
 interface FrozenBuffer {
   /** The cells of all lines in a row, without the blank ends of the lines. */
   readonly cells: Uint32Array;
   /** For each line: how many cells it has there, times two, and 1 when it continues the line above. */
   readonly lines: Uint16Array;
-  readonly rare: ReadonlyMap<number, Pick<CoreLine, '_combined' | '_extendedAttrs'>>;
+  /** What few lines have. The alternate screen keeps lines as long as they were when the window was wider. */
+  readonly rare: ReadonlyMap<number, RareLine>;
   readonly most: number;
   readonly places: Pick<
     CoreBuffer,
@@ -177,11 +185,11 @@ function keptCells(line: CoreLine): number {
   return cells;
 }
 
-function freezeBuffer(buffer: CoreBuffer): FrozenBuffer {
+function freezeBuffer(buffer: CoreBuffer, columns: number): FrozenBuffer {
   const { lines, ydisp, ybase, y, x, scrollTop, scrollBottom, tabs, savedX, savedY } = buffer;
   const { savedCurAttrData, savedCharset } = buffer;
   const kept = new Uint16Array(lines.length);
-  const rare = new Map<number, Pick<CoreLine, '_combined' | '_extendedAttrs'>>();
+  const rare = new Map<number, RareLine>();
   let total = 0;
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines.get(index);
@@ -189,9 +197,9 @@ function freezeBuffer(buffer: CoreBuffer): FrozenBuffer {
     const cells = keptCells(line);
     kept[index] = cells * 2 + (line.isWrapped ? 1 : 0);
     total += cells;
-    const { _combined, _extendedAttrs } = line;
-    if (Object.keys(_combined).length > 0 || Object.keys(_extendedAttrs).length > 0)
-      rare.set(index, { _combined, _extendedAttrs });
+    const { _combined, _extendedAttrs, length } = line;
+    const plain = Object.keys(_combined).length === 0 && Object.keys(_extendedAttrs).length === 0;
+    if (!plain || length !== columns) rare.set(index, { _combined, _extendedAttrs, length });
   }
   const cells = new Uint32Array(total * CELL);
   let at = 0;
@@ -222,10 +230,12 @@ function thawBuffer(buffer: CoreBuffer, frozen: FrozenBuffer, plain: Attributes)
     const code = frozen.lines[index] ?? 0;
     const length = (code >> 1) * CELL;
     const line = buffer.getBlankLine(plain);
+    const rare = frozen.rare.get(index);
+    if (rare !== undefined && rare.length !== line.length)
+      line.resize(rare.length, buffer.getNullCell(plain));
     line._data.set(frozen.cells.subarray(at, at + length));
     at += length;
     line.isWrapped = (code & 1) === 1;
-    const rare = frozen.rare.get(index);
     if (rare !== undefined) {
       line._combined = rare._combined;
       line._extendedAttrs = rare._extendedAttrs;
@@ -284,8 +294,8 @@ export class Emulator {
       alternate: active === alt,
       top: active.ybase,
       cursor: { row: active.ybase + active.y, column: active.x },
-      normal: freezeBuffer(normal),
-      alt: freezeBuffer(alt),
+      normal: freezeBuffer(normal, this.terminal.cols),
+      alt: freezeBuffer(alt, this.terminal.cols),
       attributes,
       join: parser.precedingJoinState,
       modes: coreService.modes,
