@@ -8,7 +8,7 @@ import { lineOnScreen, lineRedrawn } from './line-start.ts';
 import type { ExpandPhase, Held, RedrawPhase } from './phases.ts';
 import { doubted, expansionLeft } from './reading-doubts.ts';
 import type { Settled } from './settling.ts';
-import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
+import { ECHO_BOUND, PROMPT_ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
 import { weighed } from './weighing.ts';
 
 /** A window wide enough for any line that is worth reading. */
@@ -54,7 +54,9 @@ export function readOrProbe(state: GateState, held: Held, { line, doubts }: Sett
 /** The editor was asked to change the line in place. */
 export function afterExpansion(state: GateState, phase: ExpandPhase): Probed {
   const { line, time } = state;
-  if (!time.mayAnswer(phase.since) && !time.isLate(phase.since, ECHO_BOUND)) return WAITING;
+  // A suffix that need not go leaves no trace; the others change what is shown.
+  const bound = phase.what === 'suffix' ? ECHO_BOUND : PROMPT_ECHO_BOUND;
+  if (!time.mayAnswer(phase.since) && !time.isLate(phase.since, bound)) return WAITING;
   if (!time.isQuiet(phase.since, true) && !time.isLate(phase.since, SETTLE_BOUND)) return WAITING;
   const shown = lineOnScreen(state);
   if (agreed(shown, line.keys.state) === undefined) line.keys.forget('redrawn');

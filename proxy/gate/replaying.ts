@@ -5,7 +5,7 @@ import type { GateState } from './gate-state.ts';
 import { lineOnScreen } from './line-start.ts';
 import type { Judged, RetypePhase } from './phases.ts';
 import { letGo, refuseUnread } from './releasing.ts';
-import { SETTLE_BOUND } from './timing.ts';
+import { RETYPE_BOUND } from './timing.ts';
 
 const PASTE_START = Buffer.from('\x1b[200~');
 const PASTE_END = Buffer.from('\x1b[201~');
@@ -57,7 +57,7 @@ export function retyping(state: GateState, phase: RetypePhase): boolean {
     letGo(state, { ...judged, keyClass: 'submit' }, RETURN, 'gate');
     return true;
   }
-  if (!state.time.isLate(phase.since, SETTLE_BOUND)) return false;
+  if (!state.time.isLate(phase.since, RETYPE_BOUND)) return false;
   refuseUnread(state, judged);
   return true;
 }

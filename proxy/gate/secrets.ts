@@ -33,6 +33,9 @@ export function neverShown(line: LineOnScreen, keys: KeysState, echo: EchoWitnes
   if (keys.kind !== 'known') return false;
   const typed = keys.texts.filter((text) => text.trim() !== '');
   if (typed.length === 0 || typed.some((text) => visible(line, text))) return false;
+  // The device stalls: its beginning is there.
+  const begun = line.text.trim();
+  if (begun.length > 1 && typed.some((text) => text.trimStart().startsWith(begun))) return false;
   if (by === 'editor') return !typed.some((text) => echo.holdsScattered(text));
   if (typed.some((text) => echo.holds(text))) return false;
   // Keys that edit may have made another line of it than we think: it is shown then, though not in one piece.

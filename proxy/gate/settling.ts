@@ -6,7 +6,7 @@ import { type Doubt, shows } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
 import { lineOnScreen } from './line-start.ts';
 import type { SettlePhase } from './phases.ts';
-import { ECHO_BOUND, SETTLE_BOUND } from './timing.ts';
+import { ECHO_BOUND, PROMPT_ECHO_BOUND, REST_BOUND, SETTLE_BOUND } from './timing.ts';
 import { reportShown } from './weighing.ts';
 
 export interface Settled {
@@ -21,13 +21,19 @@ export function settled(state: GateState, phase: SettlePhase): Settled | undefin
   const line = lineOnScreen(state);
   if (reportShown(state, line)) return { line, doubts: [] };
   if (keys.kind === 'known' && echoCanBeTold(state) && showsAllTyped(line, keys)) return { line, doubts: [] };
-  const late = time.isLate(phase.from, SETTLE_BOUND);
+  // A busy device: what is shown so far is only the beginning, or nothing has answered the last key yet.
+  const coming = stillComing(state, keys, line);
+  const bound = coming ? echoBound(state, line) : SETTLE_BOUND;
+  const late = time.isLate(phase.from, Math.max(bound, SETTLE_BOUND));
   const slow = state.line.slow || keys.kind === 'unknown';
   if (!late && !time.isQuiet(time.lastKey, slow)) return undefined;
-  // A busy device: what is shown so far is only the beginning, or nothing has answered the last key yet.
-  const patient = !time.isLate(time.lastKey, ECHO_BOUND);
-  if (!late && patient && stillComing(state, keys, line)) return undefined;
+  if (!late && coming && !time.isLate(time.lastKey, bound)) return undefined;
   return { line, doubts: late && time.silent < 20 ? ['unsettled'] : [] };
+}
+
+function echoBound(state: GateState, line: LineOnScreen): number {
+  if (state.line.keys.edits !== 'editing' && line.text.trim().length > 1) return REST_BOUND;
+  return state.reader === 'prompt' ? PROMPT_ECHO_BOUND : ECHO_BOUND;
 }
 
 /** The screen shows a text of the keys, and the cursor where it must be for that. */

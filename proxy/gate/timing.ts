@@ -6,9 +6,15 @@
 export const SETTLE_BOUND = 1_000;
 /** How long the echo of the last key may be under way while nothing else happens, plus two round trips. */
 export const ECHO_BOUND = 350;
+/** The same at a prompt, where a stall is likelier than a line that is typed blind. */
+export const PROMPT_ECHO_BOUND = 2_000;
+/** The same where a part of the line is back: the rest is on its way. */
+export const REST_BOUND = 4_000;
 /** After a release, input waits for the prompt at most this long, plus two round trips. */
 export const PROMPT_BOUND = 1_200;
-export const ERASE_BOUND = 1_500;
+/** A line that was taken back, or typed anew, must be seen so within this and two round trips: a busy device takes its time. */
+export const ERASE_BOUND = 4_000;
+export const RETYPE_BOUND = 4_000;
 export const VERDICT_BOUND = 60_000;
 export const ASK_BOUND = 120_000;
 /** How long the rest of a paste may be under way. */
