@@ -74,7 +74,7 @@ module.exports = {
     only(
       'credentials-rest-on-directory',
       '^src/credentials/',
-      '^(src/(credentials|store|behaviour|events|directory)/|proxy/(device|transport|login)/)',
+      '^(src/(credentials|store|behaviour|events|directory|oversight|audit-queue)/|proxy/(device|transport|login)/)',
       'rotation signs in to the device as a session does',
     ),
     only('ueba-rests-on-store', '^src/ueba/', '^src/(ueba|store|behaviour|events|directory)/'),

@@ -5,6 +5,7 @@ import type { Change } from '../directory/changes.ts';
 import { createEventLog } from '../events/event-log.ts';
 import { announceSettings, SETTINGS_CHANGED } from '../oversight/settings.ts';
 import { actor, applyFiles, type ConfigOption, readInput, withVault } from './context.ts';
+import { tellManualChanges } from './credential-view.ts';
 import { tellGateways } from './notices.ts';
 import { jsonLine } from './output.ts';
 
@@ -48,6 +49,8 @@ export const registerApply = (program: Command): void => {
           await announceSettings({ store: place.store, events: createEventLog(place.store) }, made, actor());
           await tellGateways(place, SETTINGS_CHANGED, '');
         }
+        if (!dryRun && made.some(({ kind, action }) => kind === 'credential' && action === 'changed'))
+          await tellManualChanges(place.store);
         return made;
       });
       if (options.json === true) {

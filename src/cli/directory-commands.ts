@@ -32,6 +32,7 @@ import {
   withStore,
   withVault,
 } from './context.ts';
+import { registerCredentialWork } from './credential-view.ts';
 import { CliError, EXIT } from './exit.ts';
 import { instant, printList, printOne, type Row } from './output.ts';
 import { endSessionsEverywhere } from './session-orders.ts';
@@ -356,7 +357,10 @@ interface CredentialAddOptions extends ConfigOption {
 const registerCredential = (program: Command): void => {
   const credential = program
     .command('credential')
-    .description('credentials of device accounts: list, show, add, remove; secrets are never shown');
+    .description(
+      'credentials of device accounts: list, show, add, remove, view, views, change, rotate, rotations',
+    );
+  registerCredentialWork(credential);
   credential
     .command('list')
     .description('all credentials, by name')

@@ -74,7 +74,8 @@ export const findCredential = async (db: Reader, name: string): Promise<Credenti
   return row === undefined ? undefined : viewOf(row);
 };
 
-const place = (id: string, field: 'password' | 'privateKey'): SealedPlace => ({
+/** Where a credential's secret is sealed. Versions of it that a rotation keeps have ids of their own. */
+export const credentialPlace = (id: string, field: 'password' | 'privateKey'): SealedPlace => ({
   purpose: 'device credential',
   id,
   field,
@@ -118,14 +119,16 @@ export const putCredential = async (
   const secrets = (['password', 'privateKey'] as const).map((field) => {
     const sealed = (field === 'password' ? current?.password_sealed : current?.private_key_sealed) ?? null;
     const wanted = spec[field];
-    const differs = secretDiffers(context.vault, place(id, field), sealed, wanted);
+    const differs = secretDiffers(context.vault, credentialPlace(id, field), sealed, wanted);
     const change: FieldChange = {
       field,
       before: sealed === null ? undefined : SECRET_SET,
       after: wanted === undefined ? undefined : sealed === null ? SECRET_SET : SECRET_CHANGED,
     };
     const next =
-      wanted === undefined ? null : context.vault.seal(place(id, field), Buffer.from(wanted, 'utf8'));
+      wanted === undefined
+        ? null
+        : context.vault.seal(credentialPlace(id, field), Buffer.from(wanted, 'utf8'));
     return { changes: differs ? [change] : [], sealed: differs ? next : sealed };
   });
   const fields = [
@@ -189,7 +192,7 @@ export const createDeviceVault = (store: Store, vault: Vault): DeviceVault => ({
       .executeTakeFirst();
     if (row === undefined) throw new DirectoryError('SP_NOT_FOUND', `there is no credential ${credentialId}`);
     const open = (field: 'password' | 'privateKey', sealed: string | null): string | undefined =>
-      sealed === null ? undefined : vault.open(place(credentialId, field), sealed).toString('utf8');
+      sealed === null ? undefined : vault.open(credentialPlace(credentialId, field), sealed).toString('utf8');
     const password = open('password', row.password_sealed);
     const privateKey = open('privateKey', row.private_key_sealed);
     if (privateKey !== undefined) return { kind: 'privateKey', privateKey, password };
@@ -212,13 +215,45 @@ export const resealAll = (store: Store, vault: Vault): Promise<number> =>
       .select(['id', 'password_sealed', 'private_key_sealed'])
       .execute();
     for (const row of credentials) {
-      const password_sealed = again(place(row.id, 'password'), row.password_sealed);
-      const private_key_sealed = again(place(row.id, 'privateKey'), row.private_key_sealed);
+      const password_sealed = again(credentialPlace(row.id, 'password'), row.password_sealed);
+      const private_key_sealed = again(credentialPlace(row.id, 'privateKey'), row.private_key_sealed);
       if (password_sealed === row.password_sealed && private_key_sealed === row.private_key_sealed) continue;
       await trx
         .updateTable('credentials')
         .set({ password_sealed, private_key_sealed })
         .where('id', '=', row.id)
+        .execute();
+    }
+    const rotations = await trx
+      .selectFrom('credential_rotations')
+      .select([
+        'id',
+        'next_password_sealed',
+        'next_private_key_sealed',
+        'previous_password_sealed',
+        'previous_private_key_sealed',
+      ])
+      .where('state', 'in', ['prepared', 'sent', 'unverified'])
+      .execute();
+    for (const { id, ...row } of rotations) {
+      await trx
+        .updateTable('credential_rotations')
+        .set({
+          next_password_sealed: again(credentialPlace(`${id}/next`, 'password'), row.next_password_sealed),
+          next_private_key_sealed: again(
+            credentialPlace(`${id}/next`, 'privateKey'),
+            row.next_private_key_sealed,
+          ),
+          previous_password_sealed: again(
+            credentialPlace(`${id}/previous`, 'password'),
+            row.previous_password_sealed,
+          ),
+          previous_private_key_sealed: again(
+            credentialPlace(`${id}/previous`, 'privateKey'),
+            row.previous_private_key_sealed,
+          ),
+        })
+        .where('id', '=', id)
         .execute();
     }
     const users = await trx.selectFrom('users').select(['id', 'totp_sealed']).execute();

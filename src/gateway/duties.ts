@@ -1,8 +1,14 @@
-// What a gateway does besides serving sessions, in the process that serves none: carrying events to other systems, and
-// filling the auditors' queue. It owns what it starts and ends it; a duty that fails is logged and goes on, and never ends
+// What a gateway does besides serving sessions, in the process that serves none: carrying events to other systems,
+// filling the auditors' queue, telling of secrets that were changed by hand, settling rotations. It owns what it starts and ends it; a duty that fails is logged and goes on, and never ends
 // the gateway.
+
+import { DEFAULT_DIAL_TIMEOUTS } from '../../proxy/device/dial.ts';
 import { admitSubmitted } from '../audit-queue/queue.ts';
 import type { Config } from '../config/load.ts';
+import { noticeManualChanges } from '../credentials/changes.ts';
+import { resolveRotations } from '../credentials/rotation.ts';
+import { createHostKeyPins } from '../directory/devices.ts';
+import { openVault } from '../directory/vault.ts';
 import { createEventLog, EVENTS } from '../events/event-log.ts';
 import { DELIVERY_TIMES, startOutputs } from '../siem/delivery.ts';
 import type { Store } from '../store/store.ts';
@@ -22,6 +28,10 @@ export interface DutyParts {
 
 /** How often it is looked whether something is to be audited. Milliseconds. */
 const ADMIT_EVERY = 2_000;
+/** How often it is looked for secrets that were changed by hand. */
+const NOTICE_EVERY = 2_000;
+/** How often it is asked which secret holds where a rotation does not know. */
+const RESOLVE_EVERY = 60_000;
 
 /** Runs `work` again and again, never twice at a time, until it is disposed of. */
 const repeat = (
@@ -67,12 +77,44 @@ export const startDuties = ({ config, store, log, version }: DutyParts): Duties 
     ADMIT_EVERY,
     (error) => log.warn('audit.not-admitted', { error }),
   );
+  const noticing = repeat(
+    async () => {
+      for (const { unusual, ...change } of await noticeManualChanges(parts))
+        if (unusual) log.warn('credential.changed-unusually', change);
+        else log.info('credential.changed', change);
+    },
+    NOTICE_EVERY,
+    (error) => log.warn('credential.not-noticed', { error }),
+  );
+  const resolving = repeat(
+    async () => {
+      const vault = await openVault(config.masterKey);
+      const access = {
+        pins: createHostKeyPins(store),
+        log: {
+          info: (fields: object, message: string) => log.debug('rotation.dial', { ...fields, message }),
+          warn: (fields: object, message: string) => log.warn('rotation.dial', { ...fields, message }),
+        },
+        timeouts: DEFAULT_DIAL_TIMEOUTS,
+        keepalive: { interval: 10_000, count: 3 },
+        identification: undefined,
+      };
+      for (const outcome of await resolveRotations({ ...parts, vault, access }))
+        log.warn('rotation.resolved', {
+          rotation: outcome.id,
+          outcome: outcome.kind,
+          detail: outcome.detail,
+        });
+    },
+    RESOLVE_EVERY,
+    (error) => log.warn('rotation.not-resolved', { error }),
+  );
   const stopListening = store.listen(EVENTS, () => outputs.wake());
   return {
     reconfigure: (next) => outputs.reconfigure(next.siem.outputs),
     [Symbol.asyncDispose]: async () => {
       stopListening();
-      await Promise.all([outputs[Symbol.asyncDispose](), admitting[Symbol.asyncDispose]()]);
+      await Promise.all([outputs, admitting, noticing, resolving].map((duty) => duty[Symbol.asyncDispose]()));
     },
   };
 };

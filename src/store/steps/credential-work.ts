@@ -41,7 +41,14 @@ export interface CredentialRotationsTable {
   previous_private_key_sealed: string | null;
 }
 
+/** Changes of credentials that have become events. */
+export interface CredentialNoticesTable {
+  change_id: string;
+  at: number;
+}
+
 export interface CredentialWorkTables {
+  credential_notices: CredentialNoticesTable;
   credential_views: CredentialViewsTable;
   credential_rotations: CredentialRotationsTable;
 }
@@ -102,6 +109,11 @@ export const credentialWork: SchemaStep = async (db, { text, integer }) => {
     .createIndex('credential_rotations_by_state')
     .on('credential_rotations')
     .columns(['state', 'started_at'])
+    .execute();
+  await db.schema
+    .createTable('credential_notices')
+    .addColumn('change_id', text, (c) => c.primaryKey())
+    .addColumn('at', integer, (c) => c.notNull())
     .execute();
   // Whoever may open a device with a credential may look at it only where a grant says so.
   await db.schema

@@ -1,0 +1,213 @@
+// Changes of a credential by hand: setting a new secret in the vault, and noticing, from the log of changes, those of a
+// credential that the gateway itself has rotated a short while ago. Whoever made them and by whatever way, they become
+// events once; an unusual one tells administrators at once, through the log and the outputs.
+import type { EventTarget, EventUser, NewEvent } from '../behaviour/events.ts';
+import type { Change } from '../directory/changes.ts';
+import { createDeviceVault, findCredential, putCredential } from '../directory/credentials.ts';
+import { DirectoryError } from '../directory/errors.ts';
+import { readSettings } from '../directory/settings.ts';
+import { shown } from '../directory/shown-text.ts';
+import type { Vault } from '../directory/vault.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Store } from '../store/store.ts';
+import { CredentialError } from './errors.ts';
+import { publicPartOf } from './new-secret.ts';
+import { ROTATION_ACTOR } from './rotation.ts';
+
+const DAY = 86_400_000;
+/** For so long after a rotation a change by hand is unusual. */
+export const RECENT_ROTATION = 30 * DAY;
+/** Changes from before this are not news. */
+const LOOK_BACK = 7 * DAY;
+const AT_ONCE = 200;
+const LONGEST_SECRET = 64 * 1_024;
+
+export interface ChangeParts {
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly events: Pick<EventLog, 'append'>;
+  readonly now: () => number;
+}
+
+export type NewSecret =
+  | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'privateKey'; readonly privateKey: string };
+
+const check = (secret: NewSecret): void => {
+  const text = secret.kind === 'password' ? secret.password : secret.privateKey;
+  if (text === '' || text.length > LONGEST_SECRET)
+    throw new CredentialError('SP_CREDENTIAL_SECRET', 'the new secret is empty or too long');
+  if (secret.kind === 'password' && /[\0\r\n]/.test(text))
+    throw new CredentialError('SP_CREDENTIAL_SECRET', 'a password holds no line ends');
+  if (secret.kind === 'privateKey') {
+    try {
+      publicPartOf(text);
+    } catch (error) {
+      throw new CredentialError(
+        'SP_CREDENTIAL_SECRET',
+        'the private key can’t be read, or has a passphrase',
+        error,
+      );
+    }
+  }
+};
+
+/**
+ * Puts another secret in the vault; the device is not asked. Throws SP_NOT_FOUND, SP_CREDENTIAL_SECRET. The change is
+ * logged, and becomes an event.
+ */
+export const changeCredential = async (
+  parts: ChangeParts,
+  {
+    credential: name,
+    secret,
+    actor,
+  }: { readonly credential: string; readonly secret: NewSecret; readonly actor: string },
+): Promise<Change> => {
+  check(secret);
+  const { store, vault, now } = parts;
+  const current = await findCredential(store.db, name);
+  if (current === undefined)
+    throw new DirectoryError('SP_NOT_FOUND', `there is no credential ${shown(name, 64)}`);
+  const before = await createDeviceVault(store, vault).secretOf(current.id);
+  // What is not changed stays: a key may have a password beside it.
+  const kept = {
+    password: before.password,
+    privateKey: before.kind === 'privateKey' ? before.privateKey : undefined,
+  };
+  const change = await store.transaction((trx) =>
+    putCredential(
+      trx,
+      { actor, now: now(), vault },
+      {
+        name: current.name,
+        device: current.device,
+        username: current.username,
+        password: secret.kind === 'password' ? secret.password : kept.password,
+        privateKey: secret.kind === 'privateKey' ? secret.privateKey : kept.privateKey,
+      },
+    ),
+  );
+  await noticeManualChanges(parts);
+  return change;
+};
+
+const userOf = async (store: Store, actor: string): Promise<EventUser> => {
+  // `cli:root (alice)` is alice behind sudo; `api:alice` is alice.
+  const name = /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor.replace(/^[a-z]+:/, '');
+  const user = await store.db
+    .selectFrom('users')
+    .select(['id', 'name'])
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return user ?? { id: '', name: actor };
+};
+
+const secretChanged = (afterJson: string | null): boolean => {
+  if (afterJson === null) return false;
+  const after: unknown = JSON.parse(afterJson);
+  return typeof after === 'object' && after !== null && ('password' in after || 'privateKey' in after);
+};
+
+export interface NoticedChange {
+  readonly credential: string;
+  readonly actor: string;
+  readonly unusual: boolean;
+}
+
+/** Looks at the log of changes for what nobody was told of yet; answers what it found. Safe beside others who do the same. */
+export const noticeManualChanges = async ({
+  store,
+  events,
+  now,
+}: Omit<ChangeParts, 'vault'>): Promise<readonly NoticedChange[]> => {
+  const rows = await store.db
+    .selectFrom('changes')
+    .leftJoin('credential_notices', 'credential_notices.change_id', 'changes.id')
+    .select([
+      'changes.id as id',
+      'changes.at as at',
+      'changes.actor as actor',
+      'changes.action as action',
+      'changes.name as name',
+      'changes.after_json as afterJson',
+    ])
+    .where('changes.kind', '=', 'credential')
+    .where('changes.at', '>=', now() - LOOK_BACK)
+    .where('credential_notices.change_id', 'is', null)
+    .orderBy('changes.at')
+    .limit(AT_ONCE)
+    .execute();
+  const noticed: NoticedChange[] = [];
+  for (const row of rows) {
+    const counts =
+      row.action === 'changed' && !row.actor.startsWith(ROTATION_ACTOR) && secretChanged(row.afterJson);
+    const target = counts ? await targetOf(store, row.name) : undefined;
+    // Told first, noted then: whoever falls over in between lets it be told twice, never not at all.
+    const note = () =>
+      store.db
+        .insertInto('credential_notices')
+        .values({ change_id: row.id, at: now() })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    if (target === undefined) {
+      await note();
+      continue;
+    }
+    const rotatedAt = await lastRotation(store, target.credential.id, row.at);
+    const unusual = rotatedAt !== undefined;
+    const { 'view.weights.passwordChange': points } = await readSettings(store.db);
+    const event: NewEvent = {
+      kind: 'credential-changed',
+      at: row.at,
+      user: await userOf(store, row.actor),
+      target,
+      how: 'manual',
+      unusual,
+      detail: unusual
+        ? `rotated by the gateway at ${new Date(rotatedAt).toISOString()}, changed by hand after that (${points} points)`
+        : '',
+    };
+    await events.append([event]);
+    await note();
+    noticed.push({ credential: row.name, actor: row.actor, unusual });
+  }
+  return noticed;
+};
+
+const targetOf = async (store: Store, name: string): Promise<EventTarget | undefined> => {
+  const row = await store.db
+    .selectFrom('credentials')
+    .innerJoin('devices', 'devices.id', 'credentials.device_id')
+    .select([
+      'credentials.id as id',
+      'credentials.username as username',
+      'devices.id as deviceId',
+      'devices.name as device',
+    ])
+    .where('credentials.name', '=', name)
+    .executeTakeFirst();
+  return row === undefined
+    ? undefined
+    : {
+        device: { id: row.deviceId, name: row.device },
+        credential: { id: row.id, name, username: row.username },
+      };
+};
+
+const lastRotation = async (
+  store: Store,
+  credentialId: string,
+  before: number,
+): Promise<number | undefined> => {
+  const row = await store.db
+    .selectFrom('credential_rotations')
+    .select('finished_at')
+    .where('credential_id', '=', credentialId)
+    .where('state', '=', 'done')
+    .where('finished_at', '<=', before)
+    .where('finished_at', '>=', before - RECENT_ROTATION)
+    .orderBy('finished_at', 'desc')
+    .executeTakeFirst();
+  return row?.finished_at ?? undefined;
+};
