@@ -105,6 +105,14 @@ export class ExecGate implements ChannelGate {
     return 0;
   }
 
+  get passesFromClient(): boolean {
+    return this.#phase.kind === 'passing';
+  }
+
+  get passesFromDevice(): boolean {
+    return this.#phase.kind === 'passing' || this.#phase.kind === 'input';
+  }
+
   [Symbol.dispose](): void {
     const phase = this.#phase;
     this.#phase = { kind: 'ended' };

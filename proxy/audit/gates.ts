@@ -153,6 +153,14 @@ class AuditedChannel implements ChannelGate {
     return this.#phase.kind === 'gated' ? this.#phase.gate.keptFromDevice : 0;
   }
 
+  get passesFromClient(): boolean {
+    return this.#phase.kind === 'gated' && this.#phase.gate.passesFromClient === true;
+  }
+
+  get passesFromDevice(): boolean {
+    return this.#phase.kind === 'gated' && this.#phase.gate.passesFromDevice === true;
+  }
+
   [Symbol.dispose](): void {
     const phase = this.#phase;
     this.#phase = { kind: 'ended' };

@@ -25,6 +25,8 @@ export interface ReplySlot {
 
 export interface EndHandlers {
   data(data: Buffer, stream: Stream): void;
+  /** As data(), with bytes that are used again after the call. Absent: data() gets a copy. */
+  borrowed?(data: Buffer, stream: Stream): void;
   request(name: string, body: Buffer, reply: ReplySlot): void;
   eof(): void;
   /** The peer has closed, or its connection is gone. Called once. CLOSE is answered right after it. */
@@ -124,14 +126,16 @@ export class ChannelEnd {
 
   // ---- towards the peer
 
-  sendData(data: Buffer, stream: Stream): void {
+  /** `borrowed`: what can't be sent at once is copied. */
+  sendData(data: Buffer, stream: Stream, borrowed = false): void {
     if (this.#accepted !== 'open' || this.#incoming === 'closed' || data.length === 0) return;
     if (this.#queue.empty) {
       const sent = this.#sendNow(data, stream);
       if (sent === data.length) return;
-      this.#queue.pushData(stream, data.subarray(sent));
+      const rest = data.subarray(sent);
+      this.#queue.pushData(stream, borrowed ? copyOf(rest) : rest);
     } else {
-      this.#queue.pushData(stream, data);
+      this.#queue.pushData(stream, borrowed ? copyOf(data) : data);
       this.flush();
     }
   }
@@ -210,7 +214,7 @@ export class ChannelEnd {
 
   // ---- from the peer; called by the table that owns this end
 
-  receiveData(data: Buffer, extendedCode: number | undefined): void {
+  receiveData(data: Buffer, extendedCode: number | undefined, borrowed = false): void {
     if (this.#incoming !== 'open') {
       throw new PeerViolation('SP_CHANNEL_OUT_OF_ORDER', `data after ${this.#incoming}`);
     }
@@ -228,9 +232,13 @@ export class ChannelEnd {
     }
     this.#receiveWindow -= data.length;
     if (data.length === 0) return;
-    if (extendedCode === undefined) this.#handlers?.data(data, 'stdout');
-    else if (extendedCode === EXTENDED_STDERR) this.#handlers?.data(data, 'stderr');
     // Other codes mean nothing to either side; their bytes come back with the next grant.
+    if (extendedCode !== undefined && extendedCode !== EXTENDED_STDERR) return;
+    const handlers = this.#handlers;
+    const stream = extendedCode === undefined ? 'stdout' : 'stderr';
+    if (!borrowed) handlers?.data(data, stream);
+    else if (handlers?.borrowed === undefined) handlers?.data(copyOf(data), stream);
+    else handlers.borrowed(data, stream);
   }
 
   receiveWindowAdjust(bytes: number): void {
@@ -371,4 +379,11 @@ export class ChannelEnd {
     this.#awaited = [];
     for (const answered of awaited) answered(false);
   }
+}
+
+/** In memory of its own, so that what is kept keeps nothing else. */
+export function copyOf(data: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(data.length);
+  data.copy(copy);
+  return copy;
 }

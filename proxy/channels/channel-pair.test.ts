@@ -175,6 +175,30 @@ describe('a channel pair', () => {
     expect(client.heard.at(-3)?.data?.includes(0x1b)).toBe(false);
   });
 
+  // Both read into memory that is used again: what must wait is copied, wherever it waits.
+  it('leaves bytes as they were, whatever makes them wait', () => {
+    const piece = (letter: string) => Buffer.alloc(20_000, letter);
+    const { client, device, session, pair } = started({
+      client: new ScriptedPeer(30_000),
+      device: new ScriptedPeer(30_000),
+    });
+    for (const peer of [client, device]) for (const letter of ['a', 'b']) peer.says(piece(letter));
+    session.held = true;
+    for (const peer of [client, device]) for (const letter of ['c', 'd']) peer.says(piece(letter));
+    session.held = false;
+    pair.resume();
+    for (const peer of [client, device]) {
+      peer.takes = false;
+      peer.allows(1_000_000);
+    }
+    for (const peer of [client, device]) peer.says(piece('e'));
+    for (const peer of [client, device]) peer.drains();
+    for (const peer of [client, device]) peer.says(piece('f'));
+    const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => letter.repeat(20_000)).join('');
+    expect(client.text() === all).toBe(true);
+    expect(device.text() === all).toBe(true);
+  });
+
   it('half-closes either way without closing the other', () => {
     const { client, device } = started();
     client.says(Buffer.from('in'));

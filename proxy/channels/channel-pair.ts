@@ -3,9 +3,11 @@
 // A sender gets more window only for what has left that pipeline, so a stuck reader stops its own sender and costs
 // at most the windows. The gate's outlet is the only way to the device's end; nothing else here writes to it
 // except the launch of what the gate has let start.
+
+import type { SeizedTerminal, TakeKeys } from '../identification/identification.ts';
 import { parseWindowChange } from '../transport/messages.ts';
 import type { ChannelEnd, ReplySlot } from './channel-end.ts';
-import { MAX_QUEUED_MARKS } from './channel-end.ts';
+import { copyOf, MAX_QUEUED_MARKS } from './channel-end.ts';
 import { PeerViolation } from './errors.ts';
 import { encodeExit, parseExit } from './exit-outcome.ts';
 import type {
@@ -18,6 +20,7 @@ import type {
   GateOutlet,
   PassedRequest,
   StartVerdict,
+  TerminalPicture,
 } from './gate-port.ts';
 import { OrderedQueue, type Stream } from './ordered-queue.ts';
 import type { ChannelDescription, ExitOutcome, SessionRecorder } from './ports.ts';
@@ -28,6 +31,8 @@ export interface PairSession {
   readonly recorder: SessionRecorder;
   /** While true nothing is delivered in either direction; output is still recorded as it comes. */
   readonly held: boolean;
+  /** While true what sets a channel up waits as well. Absent: as long as the session is held. */
+  readonly setupHeld?: boolean;
   /** While true no window is granted: the recorder is behind. */
   readonly recorderBehind: boolean;
   countFromClient(bytes: number): void;
@@ -109,6 +114,10 @@ export class ChannelPair implements Disposable {
   #interactive = false;
   #described = false;
   #answered: (() => void) | undefined;
+  /** Bytes on their way through a gate that keeps none of them; they are used again afterwards. */
+  #lent: Buffer | undefined;
+  /** Takes what the client types while its terminal is asked something. */
+  #seized: ((data: Buffer) => void) | undefined;
   #pumpingClient = false;
   #pumpingDevice = false;
   #grace: NodeJS.Timeout | undefined;
@@ -125,6 +134,7 @@ export class ChannelPair implements Disposable {
     this.#setup = options.setup;
     this.#client.attach({
       data: (data) => this.#clientData(data),
+      borrowed: (data) => this.#clientBorrowed(data),
       request: (name, body, reply) => this.#clientRequest(name, body, reply),
       eof: () => this.#clientMark({ kind: 'eof' }),
       closed: () => this.#clientClosed(),
@@ -133,6 +143,7 @@ export class ChannelPair implements Disposable {
     });
     this.#device.attach({
       data: (data, stream) => this.#deviceData(data, stream),
+      borrowed: (data, stream) => this.#deviceBorrowed(data, stream),
       request: (name, body, reply) => this.#deviceRequest(name, body, reply),
       eof: () => this.#deviceMark({ kind: 'eof' }),
       closed: () => this.#deviceMark({ kind: 'closed' }),
@@ -223,6 +234,32 @@ export class ChannelPair implements Disposable {
     this.#replenishDevice();
   }
 
+  /**
+   * Takes a terminal away from its device for a while: what the client types goes to `keys`, and what is shown goes
+   * past the recording. The session must be held. Undefined: there is no terminal, or somebody has it already.
+   */
+  seize(keys: TakeKeys): SeizedTerminal | undefined {
+    if (!this.#onTerminal || !this.#started || this.#seized !== undefined) return undefined;
+    const picture = (): TerminalPicture | undefined => this.#gate?.picture;
+    const alternate = picture()?.alternate === true;
+    const terminal: SeizedTerminal = {
+      alternate,
+      show: (text) => {
+        if (this.#started) this.#client.sendData(Buffer.from(text, 'utf8'), 'stdout');
+      },
+      paint: () => picture()?.paint() ?? '',
+      release: () => {
+        this.#seized = undefined;
+      },
+    };
+    this.#seized = (data) => keys(terminal, data);
+    return terminal;
+  }
+
+  get #started(): boolean {
+    return this.#phase === 'open' || this.#phase === 'starting';
+  }
+
   /** Shows text of the gateway's on an interactive shell. */
   notice(text: string): void {
     if (!this.interactive) return;
@@ -272,15 +309,50 @@ export class ChannelPair implements Disposable {
 
   // ---- arrivals
 
+  /** Bulk data goes straight through where nothing is in its way; otherwise it is copied. */
+  #clientBorrowed(data: Buffer): void {
+    if (this.#gate?.passesFromClient !== true) {
+      this.#clientData(copyOf(data));
+      return;
+    }
+    this.#lent = data;
+    this.#clientData(data);
+    this.#lent = undefined;
+  }
+
+  #deviceBorrowed(data: Buffer, stream: Stream): void {
+    if (this.#gate?.passesFromDevice !== true) {
+      this.#deviceData(copyOf(data), stream);
+      return;
+    }
+    this.#lent = data;
+    this.#deviceData(data, stream);
+    this.#lent = undefined;
+  }
+
+  #isLent(data: Buffer): boolean {
+    return data.buffer === this.#lent?.buffer;
+  }
+
+  /** What is kept must be ours. */
+  #own(data: Buffer): Buffer {
+    return this.#isLent(data) ? copyOf(data) : data;
+  }
+
   #clientData(data: Buffer): void {
     this.#session.countFromClient(data.length);
     if (this.#phase === 'ended') return;
+    if (this.#seized !== undefined) {
+      this.#seized(data);
+      this.#replenishClient();
+      return;
+    }
     if (this.#fromClient.empty && this.#flowing && !this.#pumpingClient) {
       this.#toGate({ kind: 'data', data });
       this.#replenishClient();
       return;
     }
-    this.#fromClient.pushData('stdout', data);
+    this.#fromClient.pushData('stdout', this.#own(data));
     this.#pumpClient();
   }
 
@@ -298,7 +370,7 @@ export class ChannelPair implements Disposable {
     if (this.#phase === 'setup') {
       const setup = this.#setup;
       if (setup === undefined) reply.settle(false);
-      else if (this.#session.held) this.#waitWith(name, body, reply);
+      else if (this.#session.setupHeld ?? this.#session.held) this.#waitWith(name, body, reply);
       else setup(name, body, reply);
       return;
     }
@@ -357,7 +429,7 @@ export class ChannelPair implements Disposable {
       this.#replenishDevice();
       return;
     }
-    this.#fromDevice.pushData(stream, data);
+    this.#fromDevice.pushData(stream, this.#own(data));
     this.#pumpDevice();
   }
 
@@ -507,7 +579,7 @@ export class ChannelPair implements Disposable {
   #toDevice(event: ClientEvent): void {
     switch (event.kind) {
       case 'data':
-        this.#device.sendData(event.data, 'stdout');
+        this.#device.sendData(event.data, 'stdout', this.#isLent(event.data));
         return;
       case 'request': {
         const request = event.request;
@@ -534,7 +606,7 @@ export class ChannelPair implements Disposable {
       this.#toDevice(event);
       return;
     }
-    if (event.kind === 'data') this.#frozen.pushData('stdout', event.data);
+    if (event.kind === 'data') this.#frozen.pushData('stdout', this.#own(event.data));
     else if (this.#frozen.marks < MAX_QUEUED_MARKS) this.#frozen.pushMark(event);
     else this.#gateFailed(new Error('too many requests wait for the release of the session'));
   }
@@ -566,7 +638,7 @@ export class ChannelPair implements Disposable {
         if (this.#phase !== 'open') return;
         switch (event.kind) {
           case 'data':
-            this.#client.sendData(event.data, event.stream);
+            this.#client.sendData(event.data, event.stream, this.#isLent(event.data));
             return;
           case 'exit': {
             const encoded = encodeExit(event.outcome);

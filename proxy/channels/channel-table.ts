@@ -125,10 +125,13 @@ export class ChannelTable {
     return bytes;
   }
 
-  /** Takes a message of type 80 to 100. Throws TransportError for what no honest peer sends. */
-  receive(payload: Buffer): void {
+  /**
+   * Takes a message of type 80 to 100. `borrowed`: one with data, whose bytes are used again after the call. Throws
+   * TransportError for what no honest peer sends.
+   */
+  receive(payload: Buffer, borrowed = false): void {
     try {
-      this.#receive(payload);
+      this.#receive(payload, borrowed);
     } catch (error) {
       if (!(error instanceof PeerViolation)) throw error;
       throw new TransportError('SP_PROTOCOL_VIOLATION', `${error.code}: ${error.message}`, { cause: error });
@@ -140,16 +143,16 @@ export class ChannelTable {
     }
   }
 
-  #receive(payload: Buffer): void {
+  #receive(payload: Buffer, borrowed: boolean): void {
     switch (payload[0]) {
       case MESSAGE.CHANNEL_DATA: {
         const message = parseChannelData(payload);
-        this.#end(message.recipient).receiveData(message.data, undefined);
+        this.#end(message.recipient).receiveData(message.data, undefined, borrowed);
         break;
       }
       case MESSAGE.CHANNEL_EXTENDED_DATA: {
         const message = parseChannelExtendedData(payload);
-        this.#end(message.recipient).receiveData(message.data, message.code);
+        this.#end(message.recipient).receiveData(message.data, message.code, borrowed);
         break;
       }
       case MESSAGE.CHANNEL_WINDOW_ADJUST: {

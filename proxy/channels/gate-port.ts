@@ -141,6 +141,12 @@ export interface ChannelGate extends Disposable {
   /** Bytes that the gate keeps at this moment and will pass on or drop later. */
   readonly keptFromClient: number;
   readonly keptFromDevice: number;
+  /**
+   * True: data from that side is passed on within the call, as the same Buffer, and nothing of it is looked at
+   * afterwards. Its bytes may then be used again. Absent: no.
+   */
+  readonly passesFromClient?: boolean;
+  readonly passesFromDevice?: boolean;
 }
 
 /** `end`: the session ends. */
@@ -168,6 +174,8 @@ export const openGates: GateFactory = {
     fromDevice: (event) => outlet.toClient(event),
     keptFromClient: 0,
     keptFromDevice: 0,
+    passesFromClient: true,
+    passesFromDevice: true,
     [Symbol.dispose]: () => {},
   }),
 };

@@ -30,9 +30,9 @@ export interface ChannelDescription {
 /** Takes a session's events in the order in which they happen. Calls never block; they may be refused. */
 export interface SessionRecorder {
   channelStarted(channel: number, description: ChannelDescription): void;
-  /** Bytes from the user. `data` is not changed afterwards by the caller. */
+  /** Bytes from the user. `data` is valid during the call only. */
   input(channel: number, data: Buffer): void;
-  /** Bytes from the device. */
+  /** Bytes from the device. `data` is valid during the call only. */
   output(channel: number, data: Buffer, stream: 'stdout' | 'stderr'): void;
   resize(channel: number, columns: number, rows: number): void;
   exit(channel: number, outcome: ExitOutcome): void;

@@ -155,12 +155,14 @@ export class ScriptedPeer implements PacketPort {
     return sent;
   }
 
+  /** As a socket does: the bytes are others after the call. */
   saysAnyway(data: Buffer, stream: 'stdout' | 'stderr' = 'stdout'): void {
-    this.#say(
+    const payload =
       stream === 'stdout'
         ? encodeChannelData(this.#remote, data)
-        : encodeChannelExtendedData(this.#remote, 1, data),
-    );
+        : encodeChannelExtendedData(this.#remote, 1, data);
+    this.#say(payload, true);
+    payload.fill(0xee);
   }
 
   allows(bytes: number): void {
@@ -215,9 +217,9 @@ export class ScriptedPeer implements PacketPort {
     this.heard.push({ type: MESSAGE.CHANNEL_DATA, stream, data: Buffer.from(data) });
   }
 
-  #say(payload: Buffer): void {
+  #say(payload: Buffer, borrowed = false): void {
     if (this.#table === undefined) throw new Error('not connected');
-    this.#table.receive(payload);
+    this.#table.receive(payload, borrowed);
   }
 }
 

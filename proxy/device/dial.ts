@@ -49,6 +49,8 @@ export interface DialDeps {
 /** Takes over a connection that is signed in. */
 export interface DeviceHandlers {
   message(payload: Buffer): void;
+  /** Channel data whose bytes are used again after the call; see TransportHandlers. */
+  borrowed(payload: Buffer): void;
   drain(): void;
   closed(error: TransportError | undefined): void;
 }
@@ -207,6 +209,11 @@ class Attempt {
       {
         ready: (info) => this.#check(info),
         message: (payload) => this.#message(payload),
+        borrowed: (payload) => {
+          if (this.#phase.kind === 'signed-in') this.#phase.handlers.borrowed(payload);
+          // Nothing of the connection layer may come before; what does is dealt with in the call.
+          else this.#message(payload);
+        },
         drain: () => {
           if (this.#phase.kind === 'signed-in') this.#phase.handlers.drain();
         },

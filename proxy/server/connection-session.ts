@@ -14,7 +14,8 @@ import { type CollectedSetup, SessionChannel } from '../channels/session-channel
 import { tellAndClose, tellOnStart } from '../channels/told-channel.ts';
 import { type DeviceHandlers, dialDevice } from '../device/dial.ts';
 import { DialError } from '../device/errors.ts';
-import type { SessionControl } from '../identification/ports.ts';
+import { Identification } from '../identification/identification.ts';
+import type { IdentificationRequest, SessionControl } from '../identification/ports.ts';
 import type { SignedIn } from '../login/login-service.ts';
 import type { Target, TargetDecision } from '../login/ports.ts';
 import {
@@ -109,14 +110,17 @@ export class DeviceSession implements PairSession {
   #waiting: (() => void)[] = [];
   readonly #finished = Promise.withResolvers<void>();
   readonly #control: SessionControl = {
-    identify: (request) => request.decided('failed', ''),
-    identified: () => {},
+    identify: (request) => this.#identify(request),
+    identified: () => this.#identified(),
     end: (reason, tell) => this.end(reason, tell),
     tell: (text) => this.tell(text),
   };
   #recorder: SessionRecorder = new NoRecorder();
   #state: State = { kind: 'starting' };
-  #held = false;
+  /** By an order from outside. */
+  #onHold = false;
+  /** Goes on until the user has proven who they are. */
+  #identification: Identification | undefined;
   #registered = false;
   #nextChannel = 0;
   #bytesFromClient = 0;
@@ -184,6 +188,15 @@ export class DeviceSession implements PairSession {
     return this.#held;
   }
 
+  /** While only its user is asked who they are, a session may get the terminal that they are asked on. */
+  get setupHeld(): boolean {
+    return this.#onHold;
+  }
+
+  get #held(): boolean {
+    return this.#onHold || this.#identification !== undefined;
+  }
+
   get recorderBehind(): boolean {
     return this.#recorder.pendingBytes > RECORDER_LIMIT;
   }
@@ -204,6 +217,7 @@ export class DeviceSession implements PairSession {
 
   pairStarted(pair: ChannelPair, description: ChannelDescription): void {
     if (this.#pairs.has(pair)) this.#pairs.set(pair, description);
+    this.#askOn(pair);
   }
 
   /** Shows text on the interactive channels. */
@@ -219,6 +233,7 @@ export class DeviceSession implements PairSession {
     clearInterval(this.#idleTimer);
     clearTimeout(this.#grantTimer);
     this.#stop.abort();
+    this.#identified();
     for (const pair of [...this.#pairs.keys()]) pair.end(tell);
     if (before.kind === 'live') {
       before.transport.disconnect(DISCONNECT_REASON.BY_APPLICATION, 'session ended');
@@ -236,7 +251,7 @@ export class DeviceSession implements PairSession {
   openSession(asked: IncomingOpen | ChannelHandOver): void {
     const setup = 'end' in asked ? asked : undefined;
     const open = 'end' in asked ? undefined : asked;
-    if (this.#postponed(() => this.openSession(asked))) return;
+    if (this.#onHold && this.#postponed(() => this.openSession(asked))) return;
     const live = this.#liveOr(() => {
       if (setup !== undefined) {
         tellAndClose(setup.end, this.#endedTell(), true);
@@ -465,6 +480,7 @@ export class DeviceSession implements PairSession {
       this.#watchIdle();
     } else transport.destroy();
     return {
+      borrowed: (payload) => table.receive(payload, true),
       message: (payload) => {
         const type = payload[0] ?? 0;
         if (type >= 80 && type <= 100) table.receive(payload);
@@ -483,6 +499,7 @@ export class DeviceSession implements PairSession {
         'device connection ended',
       );
     }
+    this.#identified();
     // Its channels close behind what is queued for the client; those that still run say why.
     this.tell(`The connection to ${this.target.device.name} was closed.`);
     table.lost();
@@ -562,20 +579,50 @@ export class DeviceSession implements PairSession {
         this.end(order.reason, order.tell);
         return;
       case 'hold':
-        if (this.#held) return;
+        if (this.#onHold) return;
         this.tell('This session is on hold. Nothing you type is delivered until it is released.');
-        this.#held = true;
+        this.#onHold = true;
         this.#recorder.marker?.(0, 'hold', {});
         return;
       case 'release':
-        if (!this.#held) return;
-        this.#held = false;
+        if (!this.#onHold) return;
+        this.#onHold = false;
         this.#recorder.marker?.(0, 'release', {});
         this.tell('This session goes on.');
-        for (const pair of this.#pairs.keys()) pair.resume();
-        this.#goOn();
+        if (!this.#held) this.#resume();
         return;
     }
+  }
+
+  #resume(): void {
+    for (const pair of this.#pairs.keys()) pair.resume();
+    this.#goOn();
+  }
+
+  #identify(request: IdentificationRequest): void {
+    if (this.ended || this.#identification !== undefined) return;
+    const { nonInteractive } = this.target.grant;
+    this.#deps.log.info({ session: this.id, identification: request.id }, 'session waits for identification');
+    this.#identification = new Identification(request);
+    for (const pair of this.#pairs.keys()) this.#askOn(pair);
+    // Nobody can be asked where there is no terminal: it pauses until they are asked elsewhere, or ends.
+    if (nonInteractive === 'end' && !this.#identification.asks) {
+      this.end('identification-required', 'You have to prove who you are: sign in again.');
+    }
+  }
+
+  #askOn(pair: ChannelPair): void {
+    const identification = this.#identification;
+    const terminal = identification === undefined ? undefined : pair.seize(identification.keys);
+    if (terminal !== undefined) identification?.add(terminal);
+  }
+
+  #identified(): void {
+    const identification = this.#identification;
+    if (identification === undefined) return;
+    identification[Symbol.dispose]();
+    this.#identification = undefined;
+    if (!this.ended && !this.#held) this.#resume();
   }
 
   /** Nothing new reaches the device while the session is held; it is done when that is over, either way. */

@@ -98,6 +98,10 @@ class ClientConnection implements Connection {
     this.#transport = acceptTransport(stream, deps.transport, {
       ready: (info) => this.#ready(info),
       message: (payload) => this.#message(payload),
+      borrowed: (payload) => {
+        if (this.#table === undefined) this.#message(payload);
+        else this.#table.receive(payload, true);
+      },
       drain: () => this.#table?.drained(),
       closed: (error) => this.#closed(error),
     });

@@ -6,16 +6,21 @@ import Protocol, { type ProtocolHostKey } from 'ssh2/lib/protocol/Protocol.js';
 import utils from 'ssh2/lib/protocol/utils.js';
 import { type Algorithms, SERVER_SIGNATURE_ALGORITHMS } from './algorithms.ts';
 import { TransportError } from './errors.ts';
-import { encodeDisconnect } from './messages.ts';
+import { encodeDisconnect, MESSAGE } from './messages.ts';
 
 /** Larger payloads are never sent: peers may refuse packets of more than 35,000 bytes (RFC 4253, section 6.1). */
 const PAYLOAD_LIMIT = 262_144;
 
 export interface PacketEvents {
+  /** Room for a packet, which comes back by `write` before more is asked for. Its contents are undefined. */
+  room(bytes: number): Buffer;
   /** Bytes for the stream. */
   write(bytes: Uint8Array): void;
-  /** A payload that does not belong to a key exchange. False: stop, nothing more may come. */
-  payload(payload: Buffer): boolean;
+  /**
+   * A payload that does not belong to a key exchange. `borrowed`: its bytes are used again after the call. False: stop,
+   * nothing more may come.
+   */
+  payload(payload: Buffer, borrowed: boolean): boolean;
   /** A key exchange is done, the first one or a later one. */
   exchanged(): void;
   failed(error: TransportError): void;
@@ -43,6 +48,17 @@ export interface Negotiated {
 }
 
 const STOP = Number.POSITIVE_INFINITY;
+/** No packet that ssh2 accepts is longer. */
+const GATHER = 35_000;
+/** Smaller packets are gathered in buffers of their own. */
+const GATHER_FROM = 8 * 1024;
+/** Buffers for gathering that wait for their next use in this process. */
+const SPARE_GATHERS = 16;
+/** Of CHANNEL_DATA and CHANNEL_EXTENDED_DATA: type, recipient, (code,) length. */
+const DATA_HEADER = 9;
+const EXTENDED_DATA_HEADER = 13;
+
+const spareGathers: Buffer[] = [];
 /** Different offers that are kept for later connections. */
 const KEPT_OFFERS = 64;
 
@@ -84,9 +100,15 @@ export class PacketLayer {
   #dead = false;
   #parsing = false;
   #queuedBytes = 0;
+  /** What the packet that comes next, or is being delivered, is put together in, if that is to be used again. */
+  #gathered: Buffer | undefined;
+  /** The bytes that are being parsed belong to somebody else. */
+  #borrowed: Buffer | undefined;
+  readonly #room: (bytes: number) => Buffer;
 
   constructor(options: PacketOptions, events: PacketEvents) {
     this.#events = events;
+    this.#room = (bytes) => events.room(bytes);
     const { cipher, mac } = options.algorithms;
     const direction = { cipher, mac, compress: ['none'], lang: [] };
     const strict =
@@ -148,14 +170,27 @@ export class PacketLayer {
     this.#guard(() => this.#protocol.parse(clean, 0, clean.length), line);
   }
 
-  /** Takes bytes from the stream; they are decrypted in place. */
-  receive(chunk: Buffer): void {
+  /**
+   * Takes bytes from the stream; they are decrypted in place. `borrowed`: they are not ours after the call, which is no
+   * way to begin a key exchange, nor without the native addon.
+   */
+  receive(chunk: Buffer, borrowed = false): void {
+    this.#borrowed = borrowed ? chunk : undefined;
     this.#guard(() => this.#protocol.parse(chunk, 0, chunk.length));
+    this.#borrowed = undefined;
   }
+
+  /** Where a packet that comes in several chunks is put together. */
+  readonly #gather = (bytes: number): Buffer => {
+    if (bytes < GATHER_FROM || bytes > GATHER) return Buffer.allocUnsafe(bytes);
+    this.#gathered = spareGathers.pop() ?? Buffer.allocUnsafeSlow(GATHER);
+    return this.#gathered.subarray(0, bytes);
+  };
 
   #guard(parse: () => void, identification?: Buffer): void {
     if (this.#dead) return;
     this.#parsing = true;
+    if (this.#protocol._decipher !== undefined) this.#protocol._decipher._alloc = this.#gather;
     try {
       if (identification !== undefined || this.exchanging) unpooled(parse);
       else parse();
@@ -170,7 +205,15 @@ export class PacketLayer {
 
   #deliver(payload: Buffer): number | undefined {
     if (this.#dead) return STOP;
-    return this.#events.payload(payload) && !this.#dead ? undefined : STOP;
+    const gathered = this.#gathered;
+    // A packet that came whole lies in the chunk, one that was gathered in a buffer of ours.
+    const inGathered = gathered !== undefined && payload.buffer === gathered.buffer;
+    const more = this.#events.payload(payload, inGathered || payload.buffer === this.#borrowed?.buffer);
+    if (inGathered) {
+      this.#gathered = undefined;
+      if (spareGathers.length < SPARE_GATHERS) spareGathers.push(gathered);
+    }
+    return more && !this.#dead ? undefined : STOP;
   }
 
   #fail(code: 'SP_KEY_EXCHANGE_FAILED' | 'SP_PROTOCOL_VIOLATION', message: string, cause: unknown): void {
@@ -214,25 +257,40 @@ export class PacketLayer {
   }
 
   send(payload: Buffer): void {
-    this.#send(payload.length, (packet, at) => {
-      packet.set(payload, at);
-    });
+    const packet = this.#packet(payload.length);
+    if (packet === undefined) return;
+    packet.set(payload, this.#start);
+    this.#finish(packet, payload.length);
   }
 
-  /** Header and data go straight into the packet: one copy. */
-  sendWithData(header: Buffer, data: Buffer): void {
-    this.#send(header.length + data.length, (packet, at) => {
-      packet.set(header, at);
-      packet.set(data, at + header.length);
-    });
+  /** CHANNEL_DATA, or CHANNEL_EXTENDED_DATA where there is a `code`; the data goes straight into the packet: one copy. */
+  sendData(recipient: number, code: number | undefined, data: Buffer): void {
+    const header = code === undefined ? DATA_HEADER : EXTENDED_DATA_HEADER;
+    const packet = this.#packet(header + data.length);
+    if (packet === undefined) return;
+    let at = this.#start;
+    packet[at] = code === undefined ? MESSAGE.CHANNEL_DATA : MESSAGE.CHANNEL_EXTENDED_DATA;
+    at = packet.writeUInt32BE(recipient, at + 1);
+    if (code !== undefined) at = packet.writeUInt32BE(code, at);
+    at = packet.writeUInt32BE(data.length, at);
+    packet.set(data, at);
+    this.#finish(packet, header + data.length);
   }
 
-  #send(length: number, fill: (packet: Buffer, at: number) => void): void {
-    if (this.#dead) return;
+  get #start(): number {
+    return this.#protocol._packetRW.write.allocStart;
+  }
+
+  /** Undefined: nothing may be sent any more. */
+  #packet(length: number): Buffer | undefined {
+    if (this.#dead) return undefined;
     if (length > PAYLOAD_LIMIT) throw new RangeError(`a payload of ${length} bytes`);
+    this.#protocol._cipher._alloc = this.#room;
+    return this.#protocol._packetRW.write.alloc(length);
+  }
+
+  #finish(packet: Buffer, length: number): void {
     const { write } = this.#protocol._packetRW;
-    const packet = write.alloc(length);
-    fill(packet, write.allocStart);
     if (!utils.sendPacket(this.#protocol, write.finalize(packet))) this.#queuedBytes += length;
   }
 

@@ -59,9 +59,15 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
           };
         }
       | undefined;
-    _cipher: { readonly outSeqno: number };
+    /** `_alloc` is from our patch: where packets are made. The ciphers without the native addon don't look at it. */
+    _cipher: { readonly outSeqno: number; _alloc?: (bytes: number) => Buffer };
+    /** `_alloc` is from our patch: where a packet is put together that comes in several chunks. */
     _decipher:
-      | { readonly inSeqno: number; _onPayload: (payload: Buffer) => number | false | undefined }
+      | {
+          readonly inSeqno: number;
+          _alloc?: (bytes: number) => Buffer;
+          _onPayload: (payload: Buffer) => number | false | undefined;
+        }
       | undefined;
     _packetRW: {
       readonly write: {

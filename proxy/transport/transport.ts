@@ -24,7 +24,9 @@ import {
   parseDisconnect,
   parseExtInfo,
 } from './messages.ts';
+import { Outbox } from './outbox.ts';
 import { PacketLayer } from './packets.ts';
+import { shareReads } from './shared-read.ts';
 
 // Without the native addon chacha20-poly1305 needs a WebAssembly module, which loads asynchronously.
 await crypto.init;
@@ -78,6 +80,11 @@ export interface TransportHandlers {
    * ends the connection as the peer's fault, anything else as ours.
    */
   message(payload: Buffer): void;
+  /**
+   * CHANNEL_DATA or CHANNEL_EXTENDED_DATA whose bytes are used again after the call; otherwise as message(). Absent:
+   * message() gets a copy.
+   */
+  borrowed?(payload: Buffer): void;
   /** Less than half the high-water mark waits, after send() answered false. */
   drain(): void;
   /** Exactly once, asynchronously, whatever happened. Undefined: an ordinary end, from either side. */
@@ -208,6 +215,7 @@ class StreamTransport implements Transport {
   readonly #stream: Duplex;
   readonly #role: Role;
   readonly #handlers: TransportHandlers;
+  readonly #outbox: Outbox;
   readonly #packets: PacketLayer;
   readonly #identification: string;
   readonly #highWaterMark: number;
@@ -228,7 +236,6 @@ class StreamTransport implements Transport {
   #signedIn = false;
   #pausedByOwner = false;
   #pausedForFairness = false;
-  #corked = false;
   #wantsDrain = false;
   #bytesSinceExchange = 0;
   #packetsSinceExchange = 0;
@@ -261,14 +268,16 @@ class StreamTransport implements Transport {
         : wanted;
     checkAlgorithms(algorithms);
 
+    this.#outbox = new Outbox(stream, () => this.#written());
     const common = { identification: this.#identification, algorithms };
     this.#packets = new PacketLayer(
       role.role === 'server'
         ? { ...common, role: 'server', hostKeys: protocolKeys(this.#hostKeys) }
         : { ...common, role: 'client', hostKey: (blob) => this.#sameHostKey(blob) },
       {
+        room: (bytes) => this.#outbox.take(bytes),
         write: (bytes) => this.#write(bytes),
-        payload: (payload) => this.#receivePayload(payload),
+        payload: (payload, borrowed) => this.#receivePayload(payload, borrowed),
         exchanged: () => this.#exchanged(),
         failed: (error) => this.#fail(this.#hostKeyChanged ? hostKeyChanged() : error),
       },
@@ -281,6 +290,7 @@ class StreamTransport implements Transport {
     // Packets are coalesced here; Nagle's algorithm would only hold the last one back until the peer's delayed ACK.
     if (stream instanceof Socket) stream.setNoDelay(true);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
+    if (stream instanceof Socket) shareReads(stream, (chunk) => this.#receiveBorrowed(chunk));
     stream.on('end', () => this.#peerEnded());
     stream.on('error', (error: Error) => this.#lost(error));
     stream.on('close', () => this.#close(undefined));
@@ -299,7 +309,7 @@ class StreamTransport implements Transport {
   }
 
   get pendingBytes(): number {
-    return this.#stream.writableLength + this.#packets.queuedBytes;
+    return this.#outbox.pendingBytes + this.#packets.queuedBytes;
   }
 
   send(payload: Buffer): boolean {
@@ -319,22 +329,13 @@ class StreamTransport implements Transport {
 
   sendChannelData(recipient: number, data: Buffer): boolean {
     if (this.#state.kind !== 'ready') return true;
-    const header = Buffer.allocUnsafe(9);
-    header[0] = MESSAGE.CHANNEL_DATA;
-    header.writeUInt32BE(recipient, 1);
-    header.writeUInt32BE(data.length, 5);
-    this.#packets.sendWithData(header, data);
+    this.#packets.sendData(recipient, undefined, data);
     return this.#afterSend();
   }
 
   sendChannelExtendedData(recipient: number, code: number, data: Buffer): boolean {
     if (this.#state.kind !== 'ready') return true;
-    const header = Buffer.allocUnsafe(13);
-    header[0] = MESSAGE.CHANNEL_EXTENDED_DATA;
-    header.writeUInt32BE(recipient, 1);
-    header.writeUInt32BE(code, 5);
-    header.writeUInt32BE(data.length, 9);
-    this.#packets.sendWithData(header, data);
+    this.#packets.sendData(recipient, code, data);
     return this.#afterSend();
   }
 
@@ -378,7 +379,14 @@ class StreamTransport implements Transport {
 
   // ---- what the stream brings
 
-  #receive(chunk: Buffer): void {
+  #receiveBorrowed(chunk: Buffer): void {
+    // Key exchanges keep parts of what they read.
+    const lend = this.#state.kind === 'ready' && !this.#packets.exchanging && crypto.bindingAvailable;
+    if (lend) this.#receive(chunk, true);
+    else this.#receive(copyOf(chunk));
+  }
+
+  #receive(chunk: Buffer, borrowed = false): void {
     this.#heardSinceTick = true;
     this.#bytesSinceExchange += chunk.length;
     received += chunk.length;
@@ -389,7 +397,7 @@ class StreamTransport implements Transport {
       case 'exchanging':
       case 'verifying':
       case 'ready':
-        this.#packets.receive(chunk);
+        this.#packets.receive(chunk, borrowed);
         break;
       case 'ending':
       case 'closed':
@@ -433,11 +441,14 @@ class StreamTransport implements Transport {
     else if (this.#stream.isPaused()) this.#stream.resume();
   }
 
-  #receivePayload(payload: Buffer): boolean {
+  #receivePayload(payload: Buffer, borrowed: boolean): boolean {
     const type = payload[0];
     this.#packetsSinceExchange += 1;
     try {
-      this.#dispatch(type, payload);
+      if (!borrowed) this.#dispatch(type, payload);
+      else if (this.#state.kind === 'ready' && isChannelData(type) && this.#handlers.borrowed !== undefined)
+        this.#handlers.borrowed(payload);
+      else this.#dispatch(type, copyOf(payload));
     } catch (error) {
       this.#fail(asTransportError(error));
     }
@@ -687,25 +698,14 @@ class StreamTransport implements Transport {
     if (this.#state.kind === 'closed' || this.#stream.destroyed || this.#stream.writableEnded) return;
     this.#bytesSinceExchange += bytes.length;
     this.#packetsSinceExchange += 1;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#stream.cork();
-      process.nextTick(this.#uncork);
-    }
-    this.#stream.write(bytes, this.#written);
+    this.#outbox.put(bytes);
   }
 
-  /** Everything that was written in one turn goes out in one system call. */
-  readonly #uncork = (): void => {
-    this.#corked = false;
-    this.#stream.uncork();
-  };
-
-  readonly #written = (): void => {
+  #written(): void {
     if (!this.#wantsDrain || this.pendingBytes > this.#highWaterMark / 2) return;
     this.#wantsDrain = false;
     if (this.#state.kind === 'ready') this.#call(() => this.#handlers.drain());
-  };
+  }
 
   #afterSend(): boolean {
     if (this.#over()) return true;
@@ -745,6 +745,7 @@ class StreamTransport implements Transport {
     this.#packets.dispose();
     this.#state = { kind: 'ending', error };
     this.#stopTimers();
+    this.#outbox.flush();
     this.#stream.end();
     this.#endingTimer = setTimeout(() => this.#close(error), ENDING_TIMEOUT);
     // What the peer still sends is read and dropped: a reset could destroy our last words before it reads them.
@@ -806,6 +807,17 @@ function protocolKeys(keys: Readonly<Record<string, HostKey>>): Readonly<Record<
 
 function rsaHash(hash: string | undefined): 'sha256' | 'sha512' | undefined {
   return hash === 'sha256' || hash === 'sha512' ? hash : undefined;
+}
+
+function isChannelData(type: number | undefined): boolean {
+  return type === MESSAGE.CHANNEL_DATA || type === MESSAGE.CHANNEL_EXTENDED_DATA;
+}
+
+/** In memory of its own: a part of the pool's block would keep the whole block. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 function hostKeyChanged(): TransportError {
