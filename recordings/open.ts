@@ -139,6 +139,18 @@ export class OpenedRecording {
     }
   }
 
+  /** Without looking at any chunk: `chunks` is empty, and `end` is where the first one stands. */
+  static async openHead(path: string): Promise<OpenedRecording> {
+    const handle = await openForReading(path);
+    try {
+      const preamble = await preambleOf(handle, path);
+      return new OpenedRecording(path, handle, preamble, [], preamble.length);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
   async body(chunk: PlacedChunk): Promise<Buffer> {
     const body = await readExactly(this.handle, chunk.offset + frameLength, chunk.head.bodyLength);
     if (body === undefined) throw new RecordingError('SP_RECORDING_FORMAT', `${this.path} ends in a chunk`);

@@ -3,16 +3,19 @@
 // terminal, and nothing here proves that the recording is what was written (verify.ts does).
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
+import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { largestBody } from './chunk.ts';
 import { RecordingError } from './errors.ts';
 import { parseEvent, type RecordedEvent, shapeOf, type TerminalShape } from './format.ts';
 import { type Opener, openBody, unwrapSessionKey } from './keys.ts';
-import { OpenedRecording, type PlacedChunk } from './open.ts';
+import { chunkAt, OpenedRecording, type PlacedChunk, readSeal } from './open.ts';
 import { tailPaths } from './places.ts';
 import { readTails } from './tail.ts';
 
 const decompress = promisify(zstdDecompress);
+/** What is decompressed at once, packed and unpacked. Bytes. */
+const smallContent = 256 * 1024;
+const largestSmall = 4 * 1024 * 1024;
 
 export interface ReadOptions {
   /** Seconds: chunks that end well before are passed over, but for what tells channels and sizes. */
@@ -25,10 +28,21 @@ function tailsOf(path: string): readonly string[] {
   return tailPaths(root, basename(path, '.sprec'));
 }
 
+/** Undefined for what grows too much to be unpacked at once. */
+function smallText(content: Buffer): Buffer | undefined {
+  try {
+    return zstdDecompressSync(content, { maxOutputLength: largestSmall });
+  } catch {
+    return undefined;
+  }
+}
+
 async function unpacked(content: Buffer, compression: 'none' | 'zstd'): Promise<string> {
   if (compression === 'none') return content.toString('utf8');
   try {
-    return (await decompress(content, { maxOutputLength: 4 * largestBody })).toString('utf8');
+    // A chunk as writers make it takes a millisecond; another thread may be busy for longer.
+    const plain = content.length <= smallContent ? smallText(content) : undefined;
+    return (plain ?? (await decompress(content, { maxOutputLength: 4 * largestBody }))).toString('utf8');
   } catch (error) {
     throw new RecordingError('SP_RECORDING_FORMAT', 'a chunk does not decompress', error);
   }
@@ -74,23 +88,80 @@ export function chunkBefore(chunks: readonly PlacedChunk[], from: number): numbe
   return Math.max(0, (later < 0 ? chunks.length : later) - 1);
 }
 
+/** The lines in a chunk's text that tell shapes, without reading the others. */
+function* shapesIn(lines: string, first: number): Generator<RecordedEvent, void, undefined> {
+  for (const [line] of lines.matchAll(/^\[[\d.]+, "(?:r", "|c", "\d+ (?:start|r) ).*$/gm)) {
+    const event = parseEvent(line, first / 1e6);
+    if (event !== undefined && tellsShape(event)) yield event;
+  }
+}
+
+/** Where the chunks stand, by the index; undefined where there is none (a crash, a running session) or it does not fit. */
+async function indexed(
+  recording: OpenedRecording,
+  sessionKey: Buffer,
+): Promise<readonly (readonly [offset: number, last: number])[] | undefined> {
+  const { size } = await recording.handle.stat();
+  const at = (await readSeal(recording.path))?.index;
+  const chunk = at === undefined ? undefined : await chunkAt(recording.handle, at, size);
+  if (chunk?.head.kind !== 'index') return undefined;
+  const raw: unknown = JSON.parse(await chunkLines(recording, chunk, sessionKey));
+  const list: unknown = typeof raw === 'object' && raw !== null && 'chunks' in raw ? raw.chunks : undefined;
+  return (Array.isArray(list) ? list : []).flatMap((entry: unknown) => {
+    const [offset, , last]: unknown[] = Array.isArray(entry) ? entry : [];
+    return typeof offset === 'number' && typeof last === 'number' ? [[offset, last] as const] : [];
+  });
+}
+
+/**
+ * The events from the chunk on that `from` seconds need, found by the index: no other chunk is looked at but the first.
+ * Answers false, and nothing, where the index does not help.
+ */
+async function* eventsFrom(
+  recording: OpenedRecording,
+  sessionKey: Buffer,
+  from: number,
+): AsyncGenerator<RecordedEvent, boolean, undefined> {
+  const places = await indexed(recording, sessionKey);
+  if (places === undefined || places.length === 0) return false;
+  const later = places.findIndex(([, last]) => last >= from * 1e6);
+  const start = Math.max(0, (later < 0 ? places.length : later) - 1);
+  const { size } = await recording.handle.stat();
+  let chunk = await chunkAt(recording.handle, places[start]?.[0] ?? 0, size);
+  // A redaction moves what stands behind it.
+  if (chunk?.head.kind !== 'events' || chunk.head.sequence !== start) return false;
+  const opening = start === 0 ? undefined : await chunkAt(recording.handle, recording.end, size);
+  if (opening !== undefined) {
+    yield* shapesIn(await chunkLines(recording, opening, sessionKey), opening.head.first);
+  }
+  while (chunk?.head.kind === 'events') {
+    yield* eventsIn(await chunkLines(recording, chunk, sessionKey), chunk.head.first);
+    chunk = await chunkAt(recording.handle, chunk.offset + chunk.length, size);
+  }
+  return true;
+}
+
 /** Throws SP_RECORDING_LOCKED, SP_RECORDING_FORMAT and SP_RECORDING_MISSING. */
 export async function* readEvents(
   path: string,
   openers: readonly Opener[],
   options: ReadOptions = {},
 ): AsyncGenerator<RecordedEvent, void, undefined> {
+  const from = options.from ?? 0;
+  if (from > 0) {
+    await using head = await OpenedRecording.openHead(path);
+    const key = unwrapSessionKey(head.preamble.recipients, openers);
+    if (yield* eventsFrom(head, key, from)) return;
+  }
   // The tails come first: what moves from a tail to the recording meanwhile is then met twice, and passed over once.
   const tails = await readTails(tailsOf(path));
   await using recording = await OpenedRecording.open(path);
   const sessionKey = unwrapSessionKey(recording.preamble.recipients, openers);
   const chunks = recording.chunks.filter(({ head }) => head.kind === 'events');
-  const from = options.from ?? 0;
   const start = from === 0 ? 0 : chunkBefore(chunks, from);
   const opening = chunks[0];
   if (start > 0 && opening !== undefined) {
-    const lines = await chunkLines(recording, opening, sessionKey);
-    for (const event of eventsIn(lines, opening.head.first)) if (tellsShape(event)) yield event;
+    yield* shapesIn(await chunkLines(recording, opening, sessionKey), opening.head.first);
   }
   for (const chunk of chunks.slice(start)) {
     yield* eventsIn(await chunkLines(recording, chunk, sessionKey), chunk.head.first);

@@ -46,6 +46,8 @@ const syncInterval = 500;
 /** Room is taken in pieces between these. Bytes. */
 const smallestRoom = 4096;
 const largestRoom = 64 * 1024;
+/** For whoever begins to watch. */
+const recentChunks = 3;
 /** What one entry of the index takes at most. Bytes. */
 const indexEntry = 72;
 
@@ -253,16 +255,17 @@ export class SealedFile {
     return this.#lastAt;
   }
 
-  /** The events of the last chunk and all behind it, up to the moment of this call. Rejects when the disk can't be read. */
+  /** The events of the last chunks and all behind them, up to the moment of this call. Rejects when the disk can't be read. */
   recent(): Promise<readonly RecentLines[]> {
     const pending = [this.#underway, this.#batch].flatMap((batch) =>
       batch === undefined || batch.events === 0
         ? []
         : [{ lines: textOf(batch).toString('utf8'), first: batch.first }],
     );
-    const [offset, first] = this.#chunks.at(-1) ?? [];
-    if (offset === undefined || first === undefined) return Promise.resolve(pending);
-    return this.#chunkText(offset).then((lines) => [{ lines, first }, ...pending]);
+    const placed = this.#chunks
+      .slice(-recentChunks)
+      .map(async ([offset, first]) => ({ lines: await this.#chunkText(offset), first }));
+    return Promise.all(placed).then((chunks) => [...chunks, ...pending]);
   }
 
   async #chunkText(offset: number): Promise<string> {

@@ -32,7 +32,7 @@ export interface RecordingsOptions extends RecorderOptions {
 
 export const defaultRecordingsOptions: RecordingsOptions = {
   ...defaultRecorderOptions,
-  chunkBytes: 256 * 1024,
+  chunkBytes: 128 * 1024,
   chunkAge: 15 * 60 * 1000,
   reserveBytes: 8 * 1024 * 1024,
 };
