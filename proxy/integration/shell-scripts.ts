@@ -70,6 +70,8 @@ export function installationKeys(shell: IntegratedShell, token: string): Buffer 
 export function askKeys(shell: IntegratedShell, challenge: string): Buffer {
   switch (shell) {
     case 'bash':
+      // H expands history in place: what is reported is what would run.
+      return Buffer.from(`${KEY}H${KEY}R${challenge}`);
     case 'zsh':
       return Buffer.from(`${KEY}R${challenge}`);
     case 'fish':

@@ -20,19 +20,10 @@ done
 fi
 __sp_o=$s
 }
-# History is expanded in place: what is reported is what would run.
-__sp_h() {
-local x
-if [[ $- == *H* && $READLINE_LINE == *[\!^]* ]] && x=$(builtin history -p -- "$READLINE_LINE" 2>/dev/null && builtin printf x); then
-x=${x%x} x=${x%$'\n'}
-if [[ $x != "$READLINE_LINE" ]]; then READLINE_LINE=$x READLINE_POINT=${#x}; fi
-fi
-}
 __sp_r() {
 local c w a= - IFS=$' \t\n'
 builtin set -f +eux
 IFS= builtin read -rsN @DIGITS@ -t 2 c </dev/tty || builtin return 0
-__sp_h
 __sp_l=$READLINE_LINE __sp_c=$c
 for w in $READLINE_LINE; do
 if [[ -n ${BASH_ALIASES[$w]-} && ${#a} -lt 8000 ]]; then __sp_e "$w=${BASH_ALIASES[$w]}"; a+=";$__sp_o"; fi
@@ -56,6 +47,7 @@ bind -m $__sp_m -x '"\C-^\C-r": __sp_r 2>/dev/null'
 bind -m $__sp_m -x '"\C-^\C-a": __sp_a 2>/dev/null'
 bind -m $__sp_m '"\C-^R": "\C-^\C-r"'
 bind -m $__sp_m '"\C-^A": "\C-^\C-a"'
+bind -m $__sp_m '"\C-^H": history-expand-line'
 done
 PROMPT_COMMAND+=$'\n{ declare -F __sp_p && __sp_p; } >/dev/null 2>&1'
 PS2="$PS2"'${__sp_2-}'
