@@ -28,6 +28,7 @@ import {
 import { IntegratedTerminal } from '../integration/integrated-terminal.ts';
 import { SideChannel, type TerminalFact } from '../integration/side-channel.ts';
 import { CERTAIN } from '../terminal/reading.ts';
+import type { Look } from '../terminal/screen.ts';
 import { encodeWindowChange } from '../transport/messages.ts';
 import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
 import type { Judge, Judged, Ruling, Submission } from './judge.ts';
@@ -134,7 +135,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 
   get picture(): TerminalPicture {
     const gate = this.#gate;
-    return { alternate: gate.alternate, paint: () => gate.picture(paintTerminal) ?? '' };
+    return {
+      alternate: gate.alternate,
+      paint: () => gate.picture((terminal) => paintTerminal(terminal) + keyboardModes(terminal)) ?? '',
+    };
   }
 
   get keptFromClient(): number {
@@ -859,6 +863,10 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 /** The device says that a program reads a whole line without echo: what is typed is not stored, and judged all the same. */
 const asksForPassword = ({ context }: VerdictRequest, fact: TerminalFact | undefined): boolean =>
   context.reader === 'program' && fact?.shellReads === false && fact.echo === false && fact.byLine === true;
+
+/** What a program has set of the keyboard, and a soft reset takes away. */
+const keyboardModes: Look<string> = ({ modes }) =>
+  `${modes.applicationCursorKeysMode ? '\x1b[?1h' : ''}${modes.applicationKeypadMode ? '\x1b=' : ''}`;
 
 /** Nothing was submitted, for certain. */
 const isBlank = ({ what, preceding, reading }: VerdictRequest): boolean =>

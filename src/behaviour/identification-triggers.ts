@@ -41,19 +41,20 @@ export function dueTrigger(
   return table.find(({ count, limit }) => limit > 0 && count >= limit);
 }
 
-/** Why, for the log and for the user. */
+/** Why, for the user; a part of a sentence. */
 export function triggerText(trigger: IdentificationTrigger, count: number): string {
+  const times = count === 1 ? 'once' : `${count} times`;
   switch (trigger) {
     case 'ratingDrop':
       return `your rating has fallen by ${count} since you last did`;
     case 'highRiskSessions':
-      return `audited commands ran in ${count} of your sessions`;
+      return `audited commands ran in ${count === 1 ? 'a session' : `${count} sessions`} of yours`;
     case 'blockedCommands':
-      return `${count} of your commands were not allowed`;
+      return `you met ${times} a rule that does not allow a command`;
     case 'sessionAttemptsAtProhibitedTimes':
-      return `you tried ${count} times to open a session outside your hours`;
+      return `you tried ${times} to open a session outside your hours`;
     case 'viewAttemptsAtProhibitedTimes':
-      return `you tried ${count} times to see a credential outside your hours`;
+      return `you tried ${times} to see a credential outside your hours`;
     case 'administrator':
       return 'an administrator asks for it';
   }

@@ -24,6 +24,7 @@ export class LiveRisk {
   readonly #habits: Habits;
   readonly #measured = new Map<string, Measurement>();
   readonly #words: string[] = [];
+  #recent: readonly string[] = [];
   readonly #durationAt: Measurement | undefined;
   readonly #volumeAt: Measurement | undefined;
   #settings: RiskSettings;
@@ -78,8 +79,9 @@ export class LiveRisk {
   command({ points, words, privilege }: LiveCommand): Risk {
     this.#commandPoints += Math.max(points, 0);
     for (const word of words) {
-      if (word === '' || this.#words.length >= MOST_WORDS) continue;
-      this.#words.push(word);
+      if (word === '') continue;
+      if (this.#words.length < MOST_WORDS) this.#words.push(word);
+      this.#recent = [...this.#recent, word].slice(-USUAL_COMMANDS);
       this.#follow(word);
     }
     if (privilege !== undefined) this.privileged(privilege);
@@ -124,7 +126,7 @@ export class LiveRisk {
     const before = this.#measured.get('commands');
     // The most unusual stretch counts: what was typed stays typed.
     if (before !== undefined && before.measured - before.limit >= score.score - score.limit) return;
-    const recent = this.#words.slice(-USUAL_COMMANDS).join(', ');
+    const recent = this.#recent.join(', ');
     this.#measured.set('commands', {
       dimension: 'commands',
       measured: score.score,

@@ -9,6 +9,8 @@ import { registerDemo } from './demo.ts';
 import { registerDirectory } from './directory-commands.ts';
 import { EXIT, verdictOf } from './exit.ts';
 import { registerPolicy } from './policy.ts';
+import { registerRating } from './rating.ts';
+import { registerReauthentication } from './reauthentication.ts';
 import { registerRecording } from './recording.ts';
 import { registerServe } from './serve.ts';
 import { registerSession } from './session.ts';
@@ -47,6 +49,8 @@ const build = (): Command => {
   registerCommand(program);
   registerPolicy(program);
   registerRecording(program);
+  registerRating(program);
+  registerReauthentication(program);
   registerSetting(program);
   registerSiem(program);
   registerVault(program);

@@ -1,8 +1,10 @@
 // `session`: who was where, and orders to those who still are. What a session did is in its recording.
 import type { Command } from 'commander';
+import { explain } from '../behaviour/explain.ts';
 import { findSession, listSessions, type SessionFilter } from '../directory/sessions.ts';
 import { shown } from '../directory/shown-text.ts';
 import type { Order } from '../gateway/control-client.ts';
+import { risksOf, type SessionRiskView } from '../oversight/risk-records.ts';
 import type { SessionsTable } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { registerApprovals } from './approvals.ts';
@@ -25,7 +27,7 @@ interface SessionListOptions extends ConfigOption {
 
 const LARGEST_PAGE = 1_000;
 
-const sessionRow = (session: SessionsTable): Row => ({
+const sessionRow = (session: SessionsTable, risk: SessionRiskView | undefined): Row => ({
   id: session.id,
   user: session.user_name,
   device: session.device_name,
@@ -51,6 +53,23 @@ const sessionRow = (session: SessionsTable): Row => ({
   deviceId: session.device_id,
   credentialId: session.credential_id,
   grantId: session.grant_id,
+  ...(risk === undefined ? {} : riskCells(risk)),
+});
+
+/** How unusual it was, with every point explained. */
+const riskCells = (risk: SessionRiskView): Row => ({
+  risk: risk.score,
+  suspicious: risk.suspiciousAt !== undefined,
+  suspiciousAt: instant(risk.suspiciousAt),
+  standing: risk.standing,
+  findings: risk.findings.map(explain),
+  commandPoints: risk.commandPoints,
+  auditedCommands: risk.auditedCommands,
+  blockedCommands: risk.blockedCommands,
+  submittedForAudit: risk.submitted,
+  action: risk.action === '' ? undefined : risk.action,
+  historySessions: risk.historySessions,
+  activity: risk.activity,
 });
 
 const mustFind = async (store: Store, id: string): Promise<SessionsTable> => {
@@ -107,8 +126,23 @@ export const registerSession = (program: Command): void => {
           limit: options.limit,
           after: undefined,
         });
-        const columns = ['id', 'user', 'device', 'account', 'source', 'startedAt', 'endedAt', 'endReason'];
-        printList(process.stdout, rows.map(sessionRow), columns, options.json === true);
+        const columns = [
+          'id',
+          'user',
+          'device',
+          'account',
+          'source',
+          'startedAt',
+          'endedAt',
+          'endReason',
+          'risk',
+        ];
+        const risks = await risksOf(
+          store,
+          rows.map(({ id }) => id),
+        );
+        const shownRows = rows.map((row) => sessionRow(row, risks.get(row.id)));
+        printList(process.stdout, shownRows, columns, options.json === true);
       }),
     );
   session
@@ -118,7 +152,9 @@ export const registerSession = (program: Command): void => {
     .option(...CONFIG)
     .action((id: string, options: ConfigOption & { readonly json?: boolean }) =>
       withStore(options, async ({ store }) => {
-        printOne(process.stdout, sessionRow(await mustFind(store, id)), options.json === true);
+        const found = await mustFind(store, id);
+        const risk = (await risksOf(store, [found.id])).get(found.id);
+        printOne(process.stdout, sessionRow(found, risk), options.json === true);
       }),
     );
   session
