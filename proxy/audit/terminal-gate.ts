@@ -240,6 +240,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       fromDevice: (bytes) => this.#fromTerminal(bytes),
       fromClient: (bytes) => this.#fromUser(bytes),
       toDevice: (bytes) => this.#outlet.injectToDevice(bytes),
+      installed: (shell) => this.#gate.editorIs(shell === 'bash' ? 'readline' : shell),
       ready: (ask) => this.#gate.witnessReady(ask),
       report: ({ text, aliases, keys }) => {
         this.#aliases = aliases;

@@ -26,6 +26,8 @@ export interface LetGo {
   readonly keys: KeysModel;
   readonly anchor: Anchor | undefined;
   readonly text: string;
+  /** The keys that would make the shell report its line again. */
+  readonly witness: Buffer | undefined;
 }
 
 export class GateState {

@@ -4,6 +4,7 @@
 // file is its outside and its clockwork; each phase has a file of its own.
 
 import type { KeyToken } from '../terminal/keys.ts';
+import type { Dialect } from '../terminal/keys-model.ts';
 import type { Look } from '../terminal/screen.ts';
 import { asking } from './asking.ts';
 import { deviceWrote, isForClient } from './device-output.ts';
@@ -185,6 +186,11 @@ export class Gate {
       case 'ended':
         break;
     }
+  }
+
+  /** Which line editor the terminal's shell has, as the shell itself has said: it only decides which keys ask it. */
+  editorIs(dialect: Dialect): void {
+    this.#state.dialect = dialect;
   }
 
   /**

@@ -39,6 +39,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     state.contexts.released(complete.text, line.anchor?.prompt ?? '');
   }
   state.mayLeave = true;
+  const { witness } = state;
   state.witness = undefined;
   // What was known of the terminal ends with what runs there.
   state.fact = { echo: undefined, foreground: undefined, shellReads: undefined };
@@ -48,7 +49,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     (state.dialect === 'fish' || (state.dialect === 'zsh' && judged.token.kind === 'meta')) &&
     screen.modes.editorOn &&
     judged.keyClass === 'submit'
-      ? { keys: line.keys, anchor: line.anchor, text }
+      ? { keys: line.keys, anchor: line.anchor, text, witness }
       : undefined;
   // What the gate has typed anew is not what the shell had reported.
   if (origin === 'user' && line.report?.allow !== undefined) state.out.toDevice(line.report.allow, 'gate');
@@ -92,6 +93,7 @@ function lineGoesOn(state: GateState, phase: AfterPhase): boolean {
   line.manyRows = true;
   line.used = true;
   line.resumed = true;
+  state.witness = gone.witness;
   state.reader = 'prompt';
   // The whole buffer is read again at the next submit key.
   state.command.takeBack(gone.text);

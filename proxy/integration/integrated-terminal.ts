@@ -2,6 +2,7 @@
 // passes on what the state machine says. Without it, or once it has given up, bytes go straight to the gate.
 import { randomBytes } from 'node:crypto';
 import { type IntegrationAction, ShellIntegration, type ShellReport } from './shell-integration.ts';
+import type { IntegratedShell } from './shell-scripts.ts';
 
 export interface IntegrationOutlet {
   /** Bytes of the device and of the user, for the gate. */
@@ -9,6 +10,7 @@ export interface IntegrationOutlet {
   readonly fromClient: (bytes: Buffer) => void;
   /** Bytes of the gateway's own. */
   readonly toDevice: (bytes: Buffer) => void;
+  readonly installed: (shell: IntegratedShell) => void;
   /** These keys make the shell report its line, once. Undefined: it can't be asked any more. */
   readonly ready: (ask: Buffer | undefined) => void;
   readonly report: (report: ShellReport) => void;
@@ -137,6 +139,7 @@ export class IntegratedTerminal implements Disposable {
         return;
       case 'installed':
         outlet.event('SP_INTEGRATION_INSTALLED', action.shell);
+        outlet.installed(action.shell);
         return;
       case 'unavailable':
         outlet.event('SP_INTEGRATION_UNAVAILABLE', action.because);

@@ -234,11 +234,14 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
           carryOut(gate.reported(action.report.text, now(), action.report.keys));
           break;
         case 'installed':
+          gate.editorIs(action.shell === 'bash' ? 'readline' : action.shell);
+          note(action.kind, action.shell);
+          break;
         case 'unavailable':
         case 'changed':
         case 'forged':
           note(action.kind, '');
-          if (action.kind !== 'installed') alarms.push(action.kind);
+          alarms.push(action.kind);
           break;
       }
     }
