@@ -66,6 +66,8 @@ export interface Target {
     /** Subsystems beside sftp that may be asked for, by exact name. */
     readonly subsystems: readonly string[];
     readonly recording: 'strict' | 'best-effort';
+    /** What becomes of transfers and commands without a terminal while their user is asked who they are; absent: `pause`. */
+    readonly nonInteractive?: 'pause' | 'end';
     /** Milliseconds since the epoch at which the grant's allowed time ends; absent: no limit. */
     readonly endsAt: number | undefined;
   };

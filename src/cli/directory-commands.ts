@@ -110,6 +110,7 @@ const grantRow = (grant: GrantView): Row => ({
   recording: grant.recording,
   contact: grant.contact,
   viewCredentials: grant.viewCredentials === true,
+  nonInteractive: grant.nonInteractive ?? 'pause',
   id: grant.id,
   createdAt: instant(grant.createdAt),
   updatedAt: instant(grant.updatedAt),

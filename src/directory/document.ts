@@ -7,7 +7,7 @@ import { readBase32 } from './base32.ts';
 import type { CredentialSpec } from './credentials.ts';
 import type { DeviceSpec } from './devices.ts';
 import type { GrantSpec } from './grants.ts';
-import { CHANNELS, RECORDINGS } from './grants.ts';
+import { CHANNELS, NON_INTERACTIVE, RECORDINGS } from './grants.ts';
 import { devicePatternProblem, isGlob, nameProblem, usernameProblem } from './names.ts';
 import { readHostKey } from './public-line.ts';
 import type { SettingKey, SettingValue } from './settings.ts';
@@ -316,6 +316,7 @@ const grantSchema = z
     ).optional(),
     times: z.union([timesText.transform((text) => [text]), list(timesText)]).optional(),
     recording: oneOfWords(RECORDINGS).optional(),
+    nonInteractive: oneOfWords(NON_INTERACTIVE).optional(),
     contact: plain(200).optional(),
     viewCredentials: z.boolean({ error: 'must be true or false' }).optional(),
   })
@@ -343,6 +344,7 @@ const grantSchema = z
       recording: grant.recording ?? 'strict',
       contact: grant.contact,
       viewCredentials: grant.viewCredentials ?? false,
+      ...(grant.nonInteractive === undefined ? {} : { nonInteractive: grant.nonInteractive }),
     }),
   );
 

@@ -159,6 +159,7 @@ const merge = (
       channels,
       subsystems: [...new Set(grants.flatMap(({ spec }) => spec.subsystems))].sort(byCodeUnits),
       recording: grants.some(({ spec }) => spec.recording === 'strict') ? 'strict' : 'best-effort',
+      ...(grants.some(({ spec }) => spec.nonInteractive === 'end') ? { nonInteractive: 'end' as const } : {}),
       endsAt: endOfRights(holdings),
     },
   };

@@ -21,6 +21,7 @@ export const CHANNELS = [
 ] as const satisfies readonly ChannelKind[];
 
 export const RECORDINGS = ['strict', 'best-effort'] as const;
+export const NON_INTERACTIVE = ['pause', 'end'] as const;
 
 export interface GrantSpec {
   readonly name: string;
@@ -40,6 +41,8 @@ export interface GrantSpec {
   readonly contact: string | undefined;
   /** Its users may look at the credentials that it covers; absent: they may not. */
   readonly viewCredentials?: boolean;
+  /** What becomes of transfers and commands without a terminal while their user is asked who they are; absent: `pause`. */
+  readonly nonInteractive?: 'pause' | 'end';
 }
 
 export interface GrantView extends GrantSpec {
@@ -90,6 +93,7 @@ export const readGrants = async (db: Reader, name?: string): Promise<readonly Gr
       recording: oneOf(RECORDINGS, row.recording) ?? 'strict',
       contact: row.contact ?? undefined,
       viewCredentials: row.views === 1,
+      nonInteractive: oneOf(NON_INTERACTIVE, row.non_interactive) ?? 'end',
       createdAt: row.created_at,
       updatedAt: row.updated_at,
     };
@@ -126,6 +130,7 @@ const shownGrant = (grant: GrantSpec): Shown => ({
   recording: grant.recording,
   contact: grant.contact,
   viewCredentials: grant.viewCredentials === true ? true : undefined,
+  nonInteractive: grant.nonInteractive === 'end' ? 'end' : undefined,
 });
 
 export const putGrant = async (
@@ -147,6 +152,7 @@ export const putGrant = async (
     contact: spec.contact ?? null,
     any_credential: spec.credentials === undefined ? 1 : 0,
     views: spec.viewCredentials === true ? 1 : 0,
+    non_interactive: spec.nonInteractive ?? 'pause',
     updated_at: context.now,
   };
   if (current === undefined) {

@@ -7,6 +7,7 @@ import type { Migration, MigrationProvider } from 'kysely/migration';
 import { auditQueue } from './steps/audit-queue.ts';
 import { credentialWork } from './steps/credential-work.ts';
 import { findings } from './steps/findings.ts';
+import { nonInteractive } from './steps/non-interactive.ts';
 import { outputs } from './steps/outputs.ts';
 import { terminalReading } from './steps/terminal-reading.ts';
 
@@ -512,6 +513,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   '0022-audit-queue': auditQueue,
   '0023-findings': findings,
   '0024-terminal-reading': terminalReading,
+  '0025-non-interactive': nonInteractive,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

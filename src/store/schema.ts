@@ -83,6 +83,8 @@ export interface GrantsTable {
   any_credential: number;
   /** 1: its users may look at the credentials that it covers. */
   views: number;
+  /** What becomes of channels without a terminal while their user is asked who they are. */
+  non_interactive: 'pause' | 'end';
   created_at: number;
   updated_at: number;
 }
