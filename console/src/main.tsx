@@ -11,7 +11,7 @@ import { BrowserRouter } from 'react-router';
 import { Refused } from './api/client.ts';
 import { Console } from './console.tsx';
 import { pageNonce } from './nonce.ts';
-import { theme } from './theme.ts';
+import { cssVariables, theme } from './theme.ts';
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -28,7 +28,12 @@ const root = document.getElementById('root');
 if (root !== null)
   createRoot(root).render(
     <StrictMode>
-      <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => pageNonce}>
+      <MantineProvider
+        theme={theme}
+        cssVariablesResolver={cssVariables}
+        defaultColorScheme="auto"
+        getStyleNonce={() => pageNonce}
+      >
         <QueryClientProvider client={queries}>
           <BrowserRouter>
             <Console />

@@ -172,7 +172,11 @@ export const Overview = () => {
             {({ items }) =>
               items.length === 0 ? (
                 <Empty title="Nothing was blocked today">
-                  Rules are under <Link to="/policies">Policies</Link>.
+                  Rules are under{' '}
+                  <Anchor component={Link} to="/policies" underline="always">
+                    Policies
+                  </Anchor>
+                  .
                 </Empty>
               ) : (
                 <Stack gap="xs" mt="sm">

@@ -123,7 +123,11 @@ const Sessions = () => {
           rows.length === 0 ? (
             <Empty title="No sessions">
               Nobody has connected{search.size > 0 ? ' in what the filters leave' : ' yet'}. Users, devices
-              and <Link to="/grants">grants</Link> say who may.
+              and{' '}
+              <Anchor component={Link} to="/grants" underline="always">
+                grants
+              </Anchor>{' '}
+              say who may.
             </Empty>
           ) : (
             <DataTable
