@@ -2,8 +2,9 @@
 // looks for the characters alone, wherever they were drawn; where they belong on screen is the line reader's business.
 // What did not come back is taken for a secret, so every doubt here ends with text that is not stored.
 
-/** Output of one line that is kept; what is older cannot be the echo of its keys. Characters. */
+/** Output of one line that is kept; what is older cannot be the echo of its keys. Bytes. */
 const MOST_KEPT = 16_384;
+const MOST_PARTS = 256;
 
 const SEQUENCES =
   /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x20\x7f-\xa0]/g;
@@ -11,13 +12,30 @@ const SEQUENCES =
 const bare = (text: string): string => text.normalize('NFC').replace(SEQUENCES, '');
 
 export class EchoWitness {
-  readonly #decoder = new TextDecoder();
-  #seen = '';
+  /** What was seen, oldest first; text is made of it only when somebody asks. */
+  #parts: Buffer[] = [];
+  #bytes = 0;
 
   saw(bytes: Buffer): void {
-    // Bulk output is nobody's echo: only its end is kept.
-    const part = bytes.length > MOST_KEPT ? bytes.subarray(bytes.length - MOST_KEPT) : bytes;
-    this.#seen = (this.#seen + this.#decoder.decode(part, { stream: true })).slice(-MOST_KEPT);
+    if (bytes.length >= MOST_KEPT) {
+      // Bulk output is nobody's echo: only its end is kept.
+      this.#parts = [bytes.subarray(-MOST_KEPT)];
+      this.#bytes = MOST_KEPT;
+      return;
+    }
+    this.#parts.push(bytes);
+    this.#bytes += bytes.length;
+    if (this.#bytes < 4 * MOST_KEPT && this.#parts.length < MOST_PARTS) return;
+    const kept = Buffer.concat(this.#parts).subarray(-MOST_KEPT);
+    this.#parts = [Buffer.from(kept)];
+    this.#bytes = kept.length;
+  }
+
+  get #seen(): string {
+    const all = Buffer.concat(this.#parts).subarray(-MOST_KEPT);
+    this.#parts = [all];
+    this.#bytes = all.length;
+    return all.toString('utf8');
   }
 
   /** The text came back in one piece. */

@@ -5,11 +5,16 @@ import { type OutputEvent, OutputScanner } from './modes.ts';
 import { type Look, type Position, type Row, Screen, type ScreenView } from './screen.ts';
 
 /** Plain output beyond this many waiting bytes is cut down to its end. */
-const CUT_ABOVE = 131_072;
+const CUT_ABOVE = 262_144;
+/** More than this is cut down before it is drawn; less is drawn as quickly. */
+const WORTH_CUTTING = 32_768;
+/** So much of the end holds as many lines as can be seen, unless they are very long. */
+const ENOUGH = 49_152;
 /** Colours that a skipped stretch left on are replayed; more of them than this and nothing is skipped. */
 const MAXIMUM_STYLES = 2_048;
 
 const SGR = /\x1b\[[\d;:]*m/g;
+const RESETS = [Buffer.from('\x1b[m'), Buffer.from('\x1b[0m')] as const;
 
 export class LazyScreen implements ScreenView {
   readonly #screen: Screen;
@@ -51,18 +56,16 @@ export class LazyScreen implements ScreenView {
         lastOther = event.at;
         continue;
       }
-      this.#take(data.subarray(from, event.at));
+      this.#drawWith(data.subarray(from, event.at));
       from = event.at;
-      this.#draw();
       onEvent?.(event, data.subarray(from));
     }
     if (lastOther > from) {
-      this.#take(data.subarray(from, lastOther));
+      this.#drawWith(data.subarray(from, lastOther));
       from = lastOther;
-      this.#draw();
     }
     this.#take(data.subarray(from));
-    if (this.#waitingBytes > CUT_ABOVE) this.#cut();
+    if (this.#waitingBytes > CUT_ABOVE && !this.#cut()) this.#drawAll();
   }
 
   resize(columns: number, rows: number): void {
@@ -112,48 +115,91 @@ export class LazyScreen implements ScreenView {
 
   #draw(): void {
     if (this.#waitingBytes === 0) return;
+    if (this.#waitingBytes > WORTH_CUTTING) this.#cut();
+    this.#drawAll();
+  }
+
+  /** Draws what waits, and this, which may be more than text, line ends and colours. */
+  #drawWith(data: Buffer): void {
+    this.#draw();
+    this.#take(data);
+    this.#drawAll();
+  }
+
+  #drawAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
     for (const data of waiting) this.#screen.write(data);
   }
 
-  /** Everything that waits is text, line ends and colours. Drops all but the last lines that can still be seen. */
-  #cut(): void {
-    const data =
-      this.#waiting.length === 1 ? (this.#waiting[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#waiting);
-    this.#waiting = [data];
-    const keep = this.#screen.rows + this.#scrollback + 1;
-    let cut = data.length;
-    for (let lines = 0; lines <= keep; lines++) {
-      cut = cut <= 0 ? -1 : data.lastIndexOf('\r\n', cut - 1, 'latin1');
-      if (cut === -1) break;
-    }
-    let above = cut;
-    for (let lines = 0; above > 0 && lines <= this.#screen.rows; lines++) {
-      above = data.lastIndexOf(0x0a, above - 1);
-    }
-    if (cut <= 0 || above <= 0 || this.#scanner.margins) {
-      this.#draw();
-      return;
-    }
-    const styles = this.#styles(data.toString('latin1', 0, cut));
-    if (styles === undefined) {
-      this.#draw();
-      return;
-    }
-    // The skipped lines would have left the cursor at the start of the last row, below a full page.
+  /**
+   * Everything that waits is text, line ends and colours. Drops all but the last lines that can still be seen; false,
+   * and nothing changed, where that can't be done.
+   */
+  #cut(): boolean {
+    if (this.#scanner.margins) return false;
+    // The end of what waits is nearly always enough.
+    const kept = this.#keptOf(this.#joined(ENOUGH)) ?? this.#keptOf(this.#joined(this.#waitingBytes));
+    if (kept === undefined) return false;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#screen.write(`${styles}\x1b[${this.#screen.rows};1H`);
-    this.#take(data.subarray(cut));
+    // The skipped lines would have left the cursor at the start of the last row, below a full page.
+    this.#screen.write(`${kept.styles}\x1b[${this.#screen.rows};1H`);
+    this.#take(kept.lines);
     this.#skipped += 1;
+    return true;
   }
 
-  #styles(skipped: string): string | undefined {
-    const last = Math.max(skipped.lastIndexOf('\x1b[m'), skipped.lastIndexOf('\x1b[0m'));
-    const from = last === -1 ? 0 : last;
-    const styles = skipped.slice(from).match(SGR)?.join('') ?? '';
-    return styles.length > MAXIMUM_STYLES ? undefined : styles;
+  /** The last so many bytes that wait, or somewhat more. */
+  #joined(bytes: number): { readonly data: Buffer; readonly whole: boolean } {
+    let from = this.#waiting.length;
+    for (let taken = 0; from > 0 && taken < bytes; from -= 1) taken += this.#waiting[from - 1]?.length ?? 0;
+    const parts = this.#waiting.slice(from);
+    const [only] = parts;
+    const data = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
+    return { data, whole: from === 0 };
   }
+
+  /** The last lines that can still be seen, and the colours before them; undefined: nothing can be told or dropped. */
+  #keptOf({
+    data,
+    whole,
+  }: {
+    readonly data: Buffer;
+    readonly whole: boolean;
+  }): { readonly styles: string; readonly lines: Buffer } | undefined {
+    const cut = lineEnd(data, data.length, this.#screen.rows + this.#scrollback + 2, CARRIAGE_RETURN);
+    // What is skipped must have moved the cursor to the last row by itself.
+    if (cut <= 0 || lineEnd(data, cut, this.#screen.rows + 1, undefined) <= 0) return undefined;
+    const styles = stylesAt(data, cut, whole);
+    return styles === undefined ? undefined : { styles, lines: data.subarray(cut) };
+  }
+}
+
+const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
+
+/** Where the line end stands that is so many line ends before `from`, at its `before` if it has one; -1: there are fewer. */
+function lineEnd(data: Buffer, from: number, count: number, before: number | undefined): number {
+  let at = from;
+  for (let lines = 0; lines < count; ) {
+    at = at <= 0 ? -1 : data.lastIndexOf(LINE_FEED, at - 1);
+    if (at === -1) return -1;
+    if (before === undefined) lines += 1;
+    else if (data[at - 1] === before) {
+      at -= 1;
+      lines += 1;
+    }
+  }
+  return at;
+}
+
+/** The colours that are in force there, as sequences; undefined: too many to tell, or set before what is here. */
+function stylesAt(data: Buffer, end: number, whole: boolean): string | undefined {
+  const skipped = data.subarray(0, end);
+  const last = Math.max(...RESETS.map((reset) => skipped.lastIndexOf(reset)));
+  if (last === -1 && !whole) return undefined;
+  const styles = skipped.toString('latin1', Math.max(0, last)).match(SGR)?.join('') ?? '';
+  return styles.length > MAXIMUM_STYLES ? undefined : styles;
 }

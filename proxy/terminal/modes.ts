@@ -18,6 +18,12 @@ type ScanState = 'ground' | 'escape' | 'escape-intermediate' | 'csi' | 'string' 
 /** Longer parameters than this belong to no mode that we follow. */
 const MAXIMUM_PARAMETERS = 96;
 
+/**
+ * What acts on the screen without ESC: BS, VT, FF, SO, SI, and the first byte of C1 controls in UTF-8. Other controls do
+ * nothing to a terminal that is in the middle of no sequence.
+ */
+const ACTING = [0x08, 0x0b, 0x0c, 0x0e, 0x0f, 0xc2] as const;
+
 /** The offset behind a whole colour sequence (SGR) that starts at `at`, the most common one in bulk output; else -1. */
 function colourEnd(data: Buffer, at: number): number {
   if (data[at + 1] !== 0x5b) return -1;
@@ -38,6 +44,8 @@ export class OutputScanner {
   #margins = false;
   #keyboardPushes = 0;
   #everEditor = false;
+  /** The output that is being scanned holds something that acts without ESC. */
+  #acting = false;
 
   /** Bracketed paste is on: a line editor (or an editor) reads. */
   get editorOn(): boolean {
@@ -72,6 +80,7 @@ export class OutputScanner {
   scan(data: Buffer): OutputEvent[] {
     const events: OutputEvent[] = [];
     let at = 0;
+    this.#acting = ACTING.some((byte) => data.includes(byte));
     while (at < data.length) {
       if (this.#state === 'ground') {
         at = this.#ground(data, at, events);
@@ -86,10 +95,22 @@ export class OutputScanner {
 
   /** Skips plain text quickly; returns the offset behind what it consumed. */
   #ground(data: Buffer, from: number, events: OutputEvent[]): number {
+    if (!this.#acting) {
+      // Nothing but ESC can begin anything here: the search for it is much faster than a look at each byte.
+      let at = data.indexOf(0x1b, from);
+      while (at !== -1) {
+        const end = colourEnd(data, at);
+        if (end === -1) {
+          this.#state = 'escape';
+          return at + 1;
+        }
+        at = data[end] === 0x1b ? end : data.indexOf(0x1b, end);
+      }
+      return data.length;
+    }
     for (let at = from; at < data.length; at++) {
       const byte = data[at] ?? 0;
       if (byte >= 0x20 && byte < 0x7f) continue;
-      if (byte === 0x0a || byte === 0x0d || byte === 0x07 || byte === 0x09 || byte === 0x00) continue;
       if (byte === 0x1b) {
         const end = colourEnd(data, at);
         if (end !== -1) {
@@ -103,9 +124,9 @@ export class OutputScanner {
         this.#state = 'c1';
         return at + 1;
       }
-      if (byte >= 0x80) continue;
-      // BS, VT, FF, SO, SI and the rest.
-      events.push({ kind: 'other', at: at + 1 });
+      if (byte === 0x08 || byte === 0x0b || byte === 0x0c || byte === 0x0e || byte === 0x0f) {
+        events.push({ kind: 'other', at: at + 1 });
+      }
     }
     return data.length;
   }

@@ -453,6 +453,7 @@ const network: ShellKind = {
   },
 };
 
+/** A multiplexer that ends with its terminal: what it leaves running would stay for good. */
 function multiplexed(name: 'tmux' | 'screen'): ShellKind {
   return {
     name,
@@ -476,7 +477,7 @@ function multiplexed(name: 'tmux' | 'screen'): ShellKind {
         const config = join(directory, 'tmux.conf');
         writeFileSync(
           config,
-          `set -g status off\nset -g default-command '${shell}'\nset -g escape-time 10\n`,
+          `set -g status off\nset -g default-command '${shell}'\nset -g escape-time 10\nset -g destroy-unattached on\n`,
         );
         return started(
           directory,
@@ -487,7 +488,7 @@ function multiplexed(name: 'tmux' | 'screen'): ShellKind {
         );
       }
       const config = join(directory, 'screenrc');
-      writeFileSync(config, `startup_message off\nshell ${shell}\nvbell off\n`);
+      writeFileSync(config, `startup_message off\nshell ${shell}\nvbell off\nautodetach off\n`);
       return started(
         directory,
         '/usr/bin/screen',
