@@ -132,12 +132,16 @@ export class ChannelEnd {
     if (this.#queue.empty) {
       const sent = this.#sendNow(data, stream);
       if (sent === data.length) return;
-      const rest = data.subarray(sent);
-      this.#queue.pushData(stream, borrowed ? copyOf(rest) : rest);
+      this.#enqueue(data.subarray(sent), stream, borrowed);
     } else {
-      this.#queue.pushData(stream, borrowed ? copyOf(data) : data);
+      this.#enqueue(data, stream, borrowed);
       this.flush();
     }
+  }
+
+  #enqueue(data: Buffer, stream: Stream, borrowed: boolean): void {
+    if (borrowed) this.#queue.pushCopy(stream, data);
+    else this.#queue.pushData(stream, data);
   }
 
   /** Sends a request behind everything that is queued. `answered` present: a reply is wanted. */

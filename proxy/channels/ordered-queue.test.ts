@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { OrderedQueue } from './ordered-queue.ts';
 
 const push = fc.record({
+  borrowed: fc.boolean(),
   stream: fc.constantFrom('stdout' as const, 'stderr' as const),
-  size: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 20_000 })),
+  size: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 40_000 })),
 });
 const action = fc.oneof(
   push.map((value) => ({ kind: 'push' as const, ...value })),
@@ -37,10 +38,14 @@ describe('an ordered queue', () => {
         for (const step of actions) {
           count += 1;
           switch (step.kind) {
-            case 'push':
-              queue.pushData(step.stream, Buffer.alloc(step.size, count % 256));
+            case 'push': {
+              const data = Buffer.alloc(step.size, count % 256);
+              if (step.borrowed) queue.pushCopy(step.stream, data);
+              else queue.pushData(step.stream, data);
+              if (step.borrowed) data.fill(0xee);
               for (let at = 0; at < step.size; at += 1) note(expected, `${step.stream} ${count % 256}`);
               break;
+            }
             case 'mark':
               queue.pushMark(count);
               note(expected, `mark ${count}`);

@@ -10,10 +10,17 @@ export type Queued<Mark> =
 
 const CHUNK = 8 * 1024;
 const COPY_BELOW = 2 * 1024;
+/** Blocks for copies of large pieces, and how many wait for their next use in this process: 4 MiB. */
+const BLOCK = 64 * 1024;
+const SPARE_BLOCKS = 64;
+
+const spareBlocks: Buffer[] = [];
 
 /** A chunk of ours; `runs` tells how its bytes alternate between the streams, each as length * 2 + (1 for stderr). */
 interface Chunk {
   readonly kind: 'chunk';
+  /** Its buffer is used again when its last bytes have been dealt with. */
+  readonly recycled: boolean;
   readonly buffer: Buffer;
   start: number;
   end: number;
@@ -40,6 +47,8 @@ export class OrderedQueue<Mark> {
   #head = 0;
   #bytes = 0;
   #marks = 0;
+  /** All of it was handed out; it is free when the next thing is put in or taken out. */
+  #spent: Buffer | undefined;
 
   get bytes(): number {
     return this.#bytes;
@@ -54,28 +63,60 @@ export class OrderedQueue<Mark> {
   }
 
   pushData(stream: Stream, data: Buffer): void {
+    this.#reclaim();
     if (data.length === 0) return;
     this.#bytes += data.length;
     if (data.length >= COPY_BELOW) {
       this.#entries.push({ kind: 'whole', stream, data, start: 0 });
       return;
     }
-    const last = this.empty ? undefined : this.#entries.at(-1);
-    if (last?.kind === 'chunk' && last.end + data.length <= CHUNK) {
-      data.copy(last.buffer, last.end);
-      last.end += data.length;
-      const tail = last.runs.at(-1);
-      if (tail !== undefined && (tail & 1) === (stream === 'stderr' ? 1 : 0)) {
-        last.runs[last.runs.length - 1] = tail + data.length * 2;
-      } else {
-        last.runs.push(encodeRun(stream, data.length));
-      }
+    if (this.#append(stream, data)) return;
+    this.#begin(Buffer.allocUnsafeSlow(CHUNK), false, stream, data);
+  }
+
+  /**
+   * As pushData, for bytes that are not the caller's: they are copied. What take() hands out of them is valid until the
+   * next call of any method that puts in or takes out.
+   */
+  pushCopy(stream: Stream, data: Buffer): void {
+    this.#reclaim();
+    if (data.length < COPY_BELOW) {
+      this.pushData(stream, data);
       return;
     }
-    const buffer = Buffer.allocUnsafeSlow(CHUNK);
+    this.#bytes += data.length;
+    if (this.#append(stream, data)) return;
+    const fits = data.length <= BLOCK;
+    const buffer = fits
+      ? (spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK))
+      : Buffer.allocUnsafeSlow(data.length);
+    this.#begin(buffer, fits, stream, data);
+  }
+
+  /** False: the last thing queued is no chunk with that much room. */
+  #append(stream: Stream, data: Buffer): boolean {
+    const last = this.empty ? undefined : this.#entries.at(-1);
+    if (last?.kind !== 'chunk' || last.end + data.length > last.buffer.length) return false;
+    data.copy(last.buffer, last.end);
+    last.end += data.length;
+    const tail = last.runs.at(-1);
+    if (tail !== undefined && (tail & 1) === (stream === 'stderr' ? 1 : 0)) {
+      last.runs[last.runs.length - 1] = tail + data.length * 2;
+    } else {
+      last.runs.push(encodeRun(stream, data.length));
+    }
+    return true;
+  }
+
+  #begin(buffer: Buffer, recycled: boolean, stream: Stream, data: Buffer): void {
     data.copy(buffer, 0);
     const runs = [encodeRun(stream, data.length)];
-    this.#entries.push({ kind: 'chunk', buffer, start: 0, end: data.length, runs, run: 0 });
+    this.#entries.push({ kind: 'chunk', recycled, buffer, start: 0, end: data.length, runs, run: 0 });
+  }
+
+  #reclaim(): void {
+    if (this.#spent !== undefined && spareBlocks.length < SPARE_BLOCKS) spareBlocks.push(this.#spent);
+    this.#spent = undefined;
   }
 
   pushMark(mark: Mark): void {
@@ -104,8 +145,9 @@ export class OrderedQueue<Mark> {
     return entry.kind === 'mark' ? 'mark' : 'data';
   }
 
-  /** Takes the next thing out; of bytes at most `limit` (≥ 1). Handed-out bytes are never written to again. */
+  /** Takes the next thing out; of bytes at most `limit` (≥ 1). They are not written to again, but see pushCopy(). */
   take(limit: number): Queued<Mark> | undefined {
+    this.#reclaim();
     const entry = this.#entries[this.#head];
     if (entry === undefined) return undefined;
     switch (entry.kind) {
@@ -148,7 +190,10 @@ export class OrderedQueue<Mark> {
     this.#bytes -= length;
     if (length === runLength) chunk.run += 1;
     else chunk.runs[chunk.run] = run - length * 2;
-    if (chunk.start === chunk.end) this.#advance();
+    if (chunk.start === chunk.end) {
+      if (chunk.recycled) this.#spent = chunk.buffer;
+      this.#advance();
+    }
     return { kind: 'data', stream: (run & 1) === 1 ? 'stderr' : 'stdout', data };
   }
 
