@@ -1,7 +1,7 @@
 // Judges what is not a command: operations on files and forwards. Decides over every spelling of a path, writes the
 // operation to the log, asks a second person where a rule says so, and only then answers. What a channel does with the
-// answer is its gate's. Operations that no rule has anything to say about are logged without being waited for, a bounded
-// number at a time: when the log fails, the session ends.
+// answer is its gate's. Rows are durable before the operation goes on where the grant records strictly or a rule could
+// deny something; elsewhere they are written meanwhile, a bounded number at a time: when the log fails, the session ends.
 import type { Counters, Decision, Operation, RuleMatch, SessionContext } from '../../policies/match.ts';
 import { type Action, actions } from '../../policies/rules/schema.ts';
 import type { GateContext } from '../channels/gate-port.ts';
@@ -71,6 +71,8 @@ export class OperationJudge implements Disposable {
   readonly #rows: AuditRows;
   readonly #events: OperationEvents;
   readonly #cancels = new Set<() => void>();
+  /** Nothing is done before its row is durable, whether or not a rule speaks about it. */
+  readonly #strict: boolean;
   #underWay = 0;
   #failed = false;
   #ended = false;
@@ -79,6 +81,7 @@ export class OperationJudge implements Disposable {
   constructor(deps: AuditDeps, context: GateContext, events: OperationEvents) {
     this.#deps = deps;
     this.#rows = new AuditRows(deps, context);
+    this.#strict = context.grant.recording !== 'best-effort';
     this.#events = events;
   }
 
@@ -97,12 +100,13 @@ export class OperationJudge implements Disposable {
     return this.#underWay >= MOST_UNDER_WAY;
   }
 
-  /** At once when no rule has anything to say. Never rejects: what fails is denied. */
+  /** At once when nothing has to be written first. Never rejects: what fails is denied. */
   judge(request: OperationRequest): OperationRuling | Promise<OperationRuling> {
     if (this.#failed) return NOT_LOGGED;
     const decision = this.#rows.decideFirst((counters) => this.#decide(request, counters));
     if (decision.matches.length > 0 || request.durable === true) return this.#watched(request, decision);
     if (request.quiet) return { kind: 'pass', record: undefined, rules: [] };
+    if (this.#strict || this.mayHold(request.kind)) return this.#watched(request, decision);
     return { kind: 'pass', record: this.#recordAside(this.#entry(request, decision, 'ran')), rules: [] };
   }
 

@@ -95,7 +95,12 @@ export interface GateContext {
     readonly os: string | undefined;
   };
   readonly credential: { readonly id: string; readonly name: string; readonly username: string };
-  readonly grant: { readonly id: string; readonly name: string };
+  readonly grant: {
+    readonly id: string;
+    readonly name: string;
+    /** `strict`: nothing is done that is not written down first. Absent: strict. */
+    readonly recording?: 'strict' | 'best-effort';
+  };
   readonly sourceAddress: string;
   /** Milliseconds to the device and back, as measured when the channel was opened; undefined: not measured. */
   readonly roundTrip?: number | undefined;

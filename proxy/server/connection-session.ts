@@ -937,7 +937,7 @@ export class DeviceSession implements PairSession {
       user: { ...this.#start.user, groups: this.#client.signedIn.user.groups },
       device: { id: device.id, name: device.name, tags: device.tags, os: device.os },
       credential: { id: credential.id, name: credential.name, username: credential.username },
-      grant: { id: grant.id, name: grant.name },
+      grant: { id: grant.id, name: grant.name, recording: grant.recording },
       sourceAddress: this.#start.sourceAddress,
       roundTrip: this.#roundTrip,
       reading: this.target.reading,
