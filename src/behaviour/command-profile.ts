@@ -137,7 +137,10 @@ export interface SequenceScore {
   readonly window: Window;
   /** Nats a command; above 0 they look more like other people's. */
   readonly score: number;
+  /** From where on that is unusual for this user; never below 0. */
   readonly limit: number;
+  /** The window has just been filled, or moved by a stride: only then it is judged, as those were that made the limit. */
+  readonly judged: boolean;
 }
 
 /** Follows one session: each command costs the same, however long the session is. */
@@ -179,7 +182,8 @@ export class SequenceWatch {
     return {
       window,
       score: singles / window + pairs / Math.max(1, window - 1),
-      limit: this.#limits.get(window) ?? Number.POSITIVE_INFINITY,
+      limit: Math.max(this.#limits.get(window) ?? Number.POSITIVE_INFINITY, 0),
+      judged: this.#seen === window || (this.#seen > LONGEST_WINDOW && this.#seen % STRIDE === 0),
     };
   }
 }

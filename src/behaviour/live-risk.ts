@@ -78,14 +78,15 @@ export class LiveRisk {
 
   command({ points, words, privilege }: LiveCommand): Risk {
     this.#commandPoints += Math.max(points, 0);
+    let changed = points > 0;
     for (const word of words) {
       if (word === '') continue;
       if (this.#words.length < MOST_WORDS) this.#words.push(word);
       this.#recent = [...this.#recent, word].slice(-USUAL_COMMANDS);
-      this.#follow(word);
+      changed = this.#follow(word) || changed;
     }
     if (privilege !== undefined) this.privileged(privilege);
-    return this.#again();
+    return changed ? this.#again() : this.#risk;
   }
 
   /** Rights of another account are used: `how` names them. Counts once. */
@@ -119,13 +120,15 @@ export class LiveRisk {
     return true;
   }
 
-  #follow(word: string): void {
+  /** True when it makes the commands more unusual than they were. */
+  #follow(word: string): boolean {
     const profile = this.#profile;
     const score = this.#sequence?.push(word);
-    if (score === undefined || profile === undefined || score.score <= score.limit) return;
+    if (score === undefined || profile === undefined || !score.judged || score.score <= score.limit)
+      return false;
     const before = this.#measured.get('commands');
     // The most unusual stretch counts: what was typed stays typed.
-    if (before !== undefined && before.measured - before.limit >= score.score - score.limit) return;
+    if (before !== undefined && before.measured - before.limit >= score.score - score.limit) return false;
     const recent = this.#recent.join(', ');
     this.#measured.set('commands', {
       dimension: 'commands',
@@ -134,6 +137,7 @@ export class LiveRisk {
       usual: profile.usual(USUAL_COMMANDS),
       seen: `${score.window} commands unlike these, lately ${recent}`,
     });
+    return true;
   }
 
   #again(): Risk {
