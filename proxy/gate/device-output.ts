@@ -15,8 +15,7 @@ export function isForClient(state: GateState): boolean {
 
 export function deviceWrote(state: GateState, observer: Observer, bytes: Buffer): void {
   noticeDialect(state, bytes);
-  state.line.echo.saw(bytes);
-  observer.saw(bytes);
+  state.echoes.saw(bytes);
   let data = bytes;
   // In observe mode a line is read at the moment when the editor leaves it: everything typed has been echoed then.
   while (observer.waiting) {

@@ -11,12 +11,15 @@ const SEQUENCES =
 
 const bare = (text: string): string => text.normalize('NFC').replace(SEQUENCES, '');
 
-export class EchoWitness {
-  /** What was seen, oldest first; text is made of it only when somebody asks. */
+/** The end of all that the device has printed; text is made of it only when somebody asks. */
+export class EchoLog {
   #parts: Buffer[] = [];
   #bytes = 0;
+  /** Bytes that were seen in all. */
+  #total = 0;
 
   saw(bytes: Buffer): void {
+    this.#total += bytes.length;
     if (bytes.length >= MOST_KEPT) {
       // Bulk output is nobody's echo: only its end is kept.
       this.#parts = [bytes.subarray(-MOST_KEPT)];
@@ -31,21 +34,35 @@ export class EchoWitness {
     this.#bytes = kept.length;
   }
 
-  get #seen(): string {
-    const all = Buffer.concat(this.#parts).subarray(-MOST_KEPT);
-    this.#parts = [all];
-    this.#bytes = all.length;
-    return all.toString('utf8');
+  /** Watches from now on. */
+  witness(): EchoWitness {
+    return new EchoWitness(this, this.#total);
+  }
+
+  /** What was printed since `from` bytes had been, as far as it is kept. */
+  since(from: number): string {
+    const wanted = Math.min(MOST_KEPT, this.#total - from);
+    return wanted === 0 ? '' : Buffer.concat(this.#parts).subarray(-wanted).toString('utf8');
+  }
+}
+
+export class EchoWitness {
+  readonly #log: EchoLog;
+  readonly #from: number;
+
+  constructor(log: EchoLog, from: number) {
+    this.#log = log;
+    this.#from = from;
   }
 
   /** The text came back in one piece. */
   holds(text: string): boolean {
-    return bare(this.#seen).includes(bare(text));
+    return bare(this.#log.since(this.#from)).includes(bare(text));
   }
 
   /** The characters came back in this order, with others between: editors draw a line in pieces. */
   holdsScattered(text: string): boolean {
-    const seen = bare(this.#seen);
+    const seen = bare(this.#log.since(this.#from));
     let at = 0;
     for (const character of bare(text)) {
       const found = seen.indexOf(character, at);

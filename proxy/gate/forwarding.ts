@@ -1,14 +1,13 @@
 // Lets a key through that submits nothing, and keeps account of it; or refuses it with a bell. Which of the two is
 // decided by the caller.
 import type { KeyToken } from '../terminal/keys.ts';
-import { EchoWitness } from './echo-witness.ts';
 import type { GateState } from './gate-state.ts';
 import { noteLineStart } from './line-start.ts';
 
 export function forward(state: GateState, token: KeyToken): void {
   const { line, out, time } = state;
   noteLineStart(state);
-  if (!line.keys.touched) line.echo = new EchoWitness();
+  if (!line.keys.touched) line.echo = state.echoes.witness();
   out.toDevice(token.bytes, 'user');
   line.keys.apply(token);
   line.used = true;

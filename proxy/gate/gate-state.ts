@@ -6,6 +6,7 @@ import { LazyScreen } from '../terminal/lazy-screen.ts';
 import { type Anchor, PromptMemory } from '../terminal/prompt.ts';
 import { Actions } from './actions.ts';
 import { Contexts } from './contexts.ts';
+import { EchoLog } from './echo-witness.ts';
 import type { GateSettings, GateStart, SideFact, SubmitContext } from './gate-types.ts';
 import { InputQueue } from './input-queue.ts';
 import type { Phase } from './phases.ts';
@@ -41,7 +42,8 @@ export class GateState {
   readonly input = new InputQueue();
   readonly prompts = new PromptMemory();
   readonly contexts = new Contexts();
-  readonly line = new TypedLine();
+  readonly echoes = new EchoLog();
+  readonly line = new TypedLine(this.echoes.witness());
   readonly command = new UnfinishedCommand();
   readonly redraws = { rows: new Tried(), columns: new Tried() };
   reader: SubmitContext['reader'] = 'program';
@@ -52,6 +54,8 @@ export class GateState {
   mayLeave = true;
   /** The submit key that was let go also fetches the next line. */
   prefilled = false;
+  /** The submit key that was let go is a sequence: a reader that does not know it takes its end for text. */
+  maySpell = false;
   /** The line that was let go, while its editor may still take the submit key for a new row of it. */
   mayGoOn: LetGo | undefined;
   /** The keys that make the shell report its line, while it is known to answer. */

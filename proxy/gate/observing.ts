@@ -4,7 +4,7 @@ import type { KeyToken } from '../terminal/keys.ts';
 import { KeysModel, type KeysState } from '../terminal/keys-model.ts';
 import type { LineOnScreen } from '../terminal/line-reader.ts';
 import { CERTAIN, fuse, type Reading, visible } from '../terminal/reading.ts';
-import { EchoWitness } from './echo-witness.ts';
+import type { EchoWitness } from './echo-witness.ts';
 import type { GateState } from './gate-state.ts';
 import type { SubmitContext } from './gate-types.ts';
 import { lineOnScreen, rowOfCursor } from './line-start.ts';
@@ -14,6 +14,7 @@ import { withReport } from './weighing.ts';
 
 /** Lines whose reading may be due. */
 const MOST_DUE = 1_000;
+const MOST_CHARACTERS_DUE = 262_144;
 /** Confidence in a line that was not seen to leave. */
 const MOST_WHEN_PASSED_OVER = 0.4;
 
@@ -79,9 +80,9 @@ export class Observer {
       shown: undefined,
       report: witness === undefined ? 'not-asked' : 'asked',
     });
-    if (this.#due.length > MOST_DUE) this.#passOver();
+    while (this.#due.length > MOST_DUE || this.#length > MOST_CHARACTERS_DUE) this.#passOver();
     line.keys = new KeysModel();
-    line.echo = new EchoWitness();
+    line.echo = this.#state.echoes.witness();
     this.#state.reader = 'program';
     this.#state.mayLeave = true;
     if (witness !== undefined) out.toDevice(witness, 'gate');
@@ -94,10 +95,6 @@ export class Observer {
   reported(text: string): void {
     const due = this.#due.find(({ report }) => report === 'asked');
     if (due !== undefined) due.report = { text };
-  }
-
-  saw(bytes: Buffer): void {
-    for (const due of this.#due) due.echo.saw(bytes);
   }
 
   /** A line feed, or an editor that stops reading, is when a submitted line leaves. */
@@ -164,6 +161,10 @@ export class Observer {
     if (due === undefined) return;
     const line = due.shown ?? NOTHING_SHOWN;
     this.#read(due, line, neverShown(line, due.keys.state, due.echo, 'other'), MOST_WHEN_PASSED_OVER);
+  }
+
+  get #length(): number {
+    return this.#due.reduce((length, { keys }) => length + keys.length, 0);
   }
 
   get #bound(): number {

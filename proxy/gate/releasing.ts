@@ -44,6 +44,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
   // What was known of the terminal ends with what runs there.
   state.fact = { echo: undefined, foreground: undefined, shellReads: undefined };
   state.prefilled = judged.keyClass === 'submit-and-next';
+  state.maySpell = bytes.length > 1 && origin === 'user';
   state.mayGoOn =
     // Others say so when they stop reading, and a multiplexer in between may leave that out.
     (state.dialect === 'fish' || (state.dialect === 'zsh' && judged.token.kind === 'meta')) &&
@@ -74,6 +75,8 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
     if (!line.used) line.anchor = lineStartHere(state, true);
     if (state.prefilled) line.keys.forget('history');
   } else if (!time.isLate(phase.since, PROMPT_BOUND)) return false;
+  else if (state.maySpell) line.keys.forget('key');
+  state.maySpell = false;
   const pasting = input.first?.kind === 'paste-start' && input.pasting;
   if (pasting && time.since(phase.since) < PASTE_BOUND) return false;
   state.phase = { kind: 'open' };

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KeysState } from '../terminal/keys-model.ts';
 import type { LineOnScreen } from '../terminal/line-reader.ts';
-import { EchoWitness } from './echo-witness.ts';
+import { EchoLog, type EchoWitness } from './echo-witness.ts';
 import { isMasked, neverShown } from './secrets.ts';
 
 const line = (text: string, prompt = 'alice@dev% '): LineOnScreen => ({
@@ -19,8 +19,10 @@ const typed = (...texts: string[]): KeysState => ({
   cursors: texts.map((text) => text.length),
 });
 const echo = (output: string): EchoWitness => {
-  const witness = new EchoWitness();
-  witness.saw(Buffer.from(output));
+  const log = new EchoLog();
+  log.saw(Buffer.from('before'));
+  const witness = log.witness();
+  log.saw(Buffer.from(output));
   return witness;
 };
 

@@ -2,7 +2,7 @@
 // back from the device, and which keys were used that make its reading harder. Reset when the line is gone.
 import { KeysModel } from '../terminal/keys-model.ts';
 import type { Anchor } from '../terminal/prompt.ts';
-import { EchoWitness } from './echo-witness.ts';
+import type { EchoWitness } from './echo-witness.ts';
 
 export interface Reported {
   readonly text: string;
@@ -17,7 +17,7 @@ export class TypedLine {
   /** Where it starts on screen, as far as known. */
   anchor: Anchor | undefined;
   /** What the device printed since its first key. */
-  echo = new EchoWitness();
+  echo: EchoWitness;
   /** A key was used that takes line editors longer: completion, history, search, paste. */
   slow = false;
   /** ESC was pressed: in vi modes the next keys mean something else. */
@@ -36,6 +36,10 @@ export class TypedLine {
   suffixSettled = false;
   /** What the shell itself said that it is, when it was asked for it. */
   report: Reported | undefined;
+
+  constructor(echo: EchoWitness) {
+    this.echo = echo;
+  }
 
   reset(): void {
     this.keys.reset();

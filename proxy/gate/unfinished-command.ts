@@ -4,6 +4,8 @@ import { isUnfinished } from './continuation.ts';
 
 /** Lines of one unfinished command that are kept for the judge. */
 const MOST_LINES = 200;
+/** Its length, in characters. */
+const MOST_TEXT = 262_144;
 
 export class UnfinishedCommand {
   #lines: string[] = [];
@@ -48,7 +50,8 @@ export class UnfinishedCommand {
       this.#samePrompts = 0;
     }
     const text = this.#lines.join('\n');
-    if (!line.oneLine && this.#lines.length <= MOST_LINES && isUnfinished(text)) return undefined;
+    const bounded = this.#lines.length <= MOST_LINES && text.length <= MOST_TEXT;
+    if (!line.oneLine && bounded && isUnfinished(text)) return undefined;
     const complete = { text, secret: this.#secret };
     this.forget();
     return complete;

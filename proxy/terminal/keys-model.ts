@@ -93,6 +93,11 @@ export class KeysModel {
     return this.#quoteNext;
   }
 
+  /** Characters that were put in, those that were taken out again included. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Nothing is on the line for certain. */
   get empty(): boolean {
     return (
