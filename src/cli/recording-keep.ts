@@ -2,7 +2,7 @@
 // deletion leaves a signed tombstone, a redaction a signed statement; both take the session out of the search index, and
 // each of these stands in the log of changes before it is done.
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { RecordingError } from '../../recordings/errors.ts';
 import { loadSigner, openerFromPem } from '../../recordings/keys.ts';
@@ -10,12 +10,17 @@ import { findRecording } from '../../recordings/places.ts';
 import { redactRecording } from '../../recordings/redact.ts';
 import { RedactionRules } from '../../recordings/redaction-rules.ts';
 import { deleteRecording, dueRecordings, hold, releaseHold } from '../../recordings/retention.ts';
-import { SearchIndex } from '../../recordings/search-index.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { readBytes } from '../config/units.ts';
 import { shown } from '../directory/shown-text.ts';
 import { noteRecordingAccess } from '../gateway/recording-access.ts';
-import { gatewayOpeners, recordingsFolder, signingKeyFile } from '../gateway/recordings.ts';
+import {
+  gatewayOpeners,
+  openSearchIndex,
+  recordingsFolder,
+  searchIndexFile,
+  signingKeyFile,
+} from '../gateway/recordings.ts';
 import { actor, type ConfigOption, readInput, type Workplace, withStore } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { readSince } from './since.ts';
@@ -60,9 +65,8 @@ const pathOf = async (config: Config, id: string): Promise<string> => {
 };
 
 const forget = (config: Config, session: string): void => {
-  const file = join(config.data, 'search.db');
-  if (!existsSync(file)) return;
-  using index = new SearchIndex(file);
+  if (!existsSync(searchIndexFile(config))) return;
+  using index = openSearchIndex(config);
   index.remove(session);
 };
 

@@ -1,12 +1,13 @@
 // `recording search`: commands and screen text over all recordings, with the second to jump to. It brings the index up to
-// date first, in this process, never in the gateway's; the index is in clear, so nobody gets one who doesn't search.
-import { join } from 'node:path';
+// date first, with what the gateway has not indexed by itself yet.
 import { type Command, Option } from 'commander';
 import { openerFromPem } from '../../recordings/keys.ts';
-import { SearchIndex } from '../../recordings/search-index.ts';
+import { SearchIndex, searchKeyOf } from '../../recordings/search-index.ts';
 import { loadConfig } from '../config/load.ts';
-import { gatewayOpeners, recordingsFolder } from '../gateway/recordings.ts';
+import { shown } from '../directory/shown-text.ts';
+import { gatewayOpeners, recordingsFolder, searchIndexFile } from '../gateway/recordings.ts';
 import { type ConfigOption, readInput } from './context.ts';
+import { CliError, EXIT } from './exit.ts';
 import { instant, printList, type Row } from './output.ts';
 import { readSince, wholeNumber } from './since.ts';
 
@@ -46,8 +47,17 @@ export const registerSearch = (recording: Command): void => {
       const config = loadConfig({ file: options.config });
       const openers =
         options.key === undefined ? gatewayOpeners(config) : [openerFromPem(readInput(options.key))];
-      using index = new SearchIndex(options.index ?? join(config.data, 'search.db'));
-      if (options.update) await index.update(recordingsFolder(config.recordings.url), openers);
+      const [own] = openers;
+      if (own === undefined) throw new CliError(EXIT.notFound, 'there is no master key');
+      if (options.key !== undefined && options.index === undefined) {
+        throw new CliError(EXIT.usage, "say --index: the gateway's own index has its own key");
+      }
+      using index = new SearchIndex(options.index ?? searchIndexFile(config), searchKeyOf(own));
+      const unreadable = (session: string, reason: string): void => {
+        process.stderr.write(`${shown(`not indexed: ${session}: ${reason}`, 500)}\n`);
+      };
+      const root = recordingsFolder(config.recordings.url);
+      if (options.update) await index.update(root, openers, { unreadable });
       const { kind, user, device, credential, since, limit } = options;
       const hits = index.search({ text: words.join(' '), kind, user, device, credential, since, limit });
       const rows = hits.map(

@@ -12,6 +12,7 @@ import {
 } from '../../recordings/keys.ts';
 import { type Recovered, recoverRecordings } from '../../recordings/recover.ts';
 import { RedactionRules } from '../../recordings/redaction-rules.ts';
+import { SearchIndex, searchKeyOf } from '../../recordings/search-index.ts';
 import { FileRecordings } from '../../recordings/write.ts';
 import type { Config } from '../config/load.ts';
 import { readMasterKeyFile, readMasterKeys } from '../directory/master-key.ts';
@@ -90,5 +91,14 @@ export const recoverFrom = async (
     now: Date.now(),
     ...(sessions === undefined ? {} : { sessions }),
   });
+
+/** The index of the gateway's own searches; made when missing. Throws SP_RECORDING_KEY without a master key. */
+export const openSearchIndex = (config: Pick<Config, 'data' | 'masterKey'>): SearchIndex => {
+  const [own] = gatewayOpeners(config);
+  if (own === undefined) throw new RecordingError('SP_RECORDING_KEY', 'there is no master key');
+  return new SearchIndex(searchIndexFile(config), searchKeyOf(own));
+};
+
+export const searchIndexFile = (config: Pick<Config, 'data'>): string => join(config.data, 'search.db');
 
 export { notedInRecordings } from './recording-notes.ts';

@@ -10,10 +10,9 @@ import { readHeader } from '../../../recordings/open.ts';
 import { findRecording, idsWithTails } from '../../../recordings/places.ts';
 import { exportCast, exportMarks, exportText, frames } from '../../../recordings/play.ts';
 import { readEvents, readShape } from '../../../recordings/read.ts';
-import { SearchIndex } from '../../../recordings/search-index.ts';
 import { verifyFile } from '../../../recordings/verify.ts';
 import { findSession } from '../../directory/sessions.ts';
-import { gatewayOpeners, recordingsFolder, signingKeyFile } from '../../gateway/recordings.ts';
+import { gatewayOpeners, openSearchIndex, recordingsFolder, signingKeyFile } from '../../gateway/recordings.ts';
 import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
@@ -388,8 +387,8 @@ export const recordingRoutes = (parts: ApiParts): readonly Route[] => [
     serve: async ({ query }, principal) => {
       const { q, kind, user, device, credential, since } = query;
       await told(parts, principal, 'searched', 'all', { q });
-      using index = new SearchIndex(join(parts.config.data, 'search.db'));
-      await index.update(rootOf(parts), gatewayOpeners(parts.config), 200);
+      using index = openSearchIndex(parts.config);
+      await index.update(rootOf(parts), gatewayOpeners(parts.config), { limit: 200 });
       const hits = index.search({ text: q, kind, user, device, credential, since, limit: query.limit });
       return {
         body: {
