@@ -1,7 +1,6 @@
 // Recordings: listed, their events streamed from any moment, searched, proved and exported. Every viewing is in the trail
 // before its first byte goes out. What a recorded device wrote passes the screen filter before a player gets it.
 import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { readSigner, verifierOf } from '../../../recordings/keys.ts';
 import { type ListedRecording, listRecordings } from '../../../recordings/list.ts';
@@ -12,7 +11,12 @@ import { exportCast, exportMarks, exportText, frames } from '../../../recordings
 import { readEvents, readShape } from '../../../recordings/read.ts';
 import { verifyFile } from '../../../recordings/verify.ts';
 import { findSession } from '../../directory/sessions.ts';
-import { gatewayOpeners, openSearchIndex, recordingsFolder, signingKeyFile } from '../../gateway/recordings.ts';
+import {
+  gatewayOpeners,
+  openSearchIndex,
+  recordingsFolder,
+  signingKeyFile,
+} from '../../gateway/recordings.ts';
 import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
