@@ -407,6 +407,12 @@ describe('in an editor that was approved', () => {
     expect(bench.editor.received.toString()).toContain(key);
   });
 
+  test('lines are passed on one after another, and it stays the program', () => {
+    const bench = inVim().output('\x1b[?2004h').type('line one\r').wait(2_000).type('line two\r').wait(2_000);
+    expect(bench.editor.received.toString()).toBe('vim x\rline one\rline two\r');
+    expect(bench.requests.at(-1)?.context).toMatchObject({ reader: 'program', program: 'vim x' });
+  });
+
   test('so is v after ESC', () => {
     const bench = inVim().type('\x1b').wait(200).type('v').wait(200);
     expect(bench.editor.received.toString().endsWith('\x1bv')).toBe(true);

@@ -99,7 +99,7 @@ export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
 
 /** Asking for a redraw is safe only where a line editor reads. */
 function mayProbe(state: GateState): boolean {
-  return state.screen.modes.editorOn || state.reader === 'prompt';
+  return (state.screen.modes.editorOn || state.reader === 'prompt') && !state.freeProgram;
 }
 
 function expand(state: GateState, held: Held, what: ExpandPhase['what'], keys: Buffer): Probed {

@@ -34,7 +34,9 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     prompt: line.anchor?.prompt,
     oneLine: state.dialect === 'fish',
   });
-  if (complete !== undefined && !complete.secret && (state.reader === 'prompt' || screen.modes.editorOn)) {
+  // What is typed into an editor on the whole screen starts nothing, though it takes pastes like a line editor.
+  const starts = state.reader === 'prompt' || (screen.modes.editorOn && !state.freeProgram);
+  if (complete !== undefined && !complete.secret && starts) {
     state.runs(complete.text);
     state.contexts.released(complete.text, line.anchor?.prompt ?? '');
   }
