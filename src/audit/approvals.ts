@@ -105,6 +105,35 @@ export const waitingApprovals = (store: Store, now: number): Promise<readonly Ap
     .limit(1_000)
     .execute();
 
+/** Names are compared as people read them: a second account of the same name in other letters is no second person. */
+const folded = (name: string): string => name.normalize('NFKC').trim().toLowerCase();
+
+/** Whether the one who decides is the one who asks, by whatever name or session. */
+const isOwn = async (
+  store: Store,
+  approval: ApprovalsTable,
+  {
+    userName,
+    userId,
+    alsoKnownAs = [],
+  }: {
+    readonly userName: string;
+    readonly userId?: string | undefined;
+    readonly alsoKnownAs?: readonly string[];
+  },
+): Promise<boolean> => {
+  const asker = folded(approval.user_name);
+  if ([userName, ...alsoKnownAs].some((name) => folded(name) === asker)) return true;
+  if (userId === undefined) return false;
+  // A user who was renamed meanwhile is still the same one.
+  const command = await store.db
+    .selectFrom('commands')
+    .select('user_id')
+    .where('id', '=', approval.command_id)
+    .executeTakeFirst();
+  return command?.user_id === userId;
+};
+
 export type ApprovalDecision =
   | { readonly kind: 'decided'; readonly approval: ApprovalsTable }
   | { readonly kind: 'unknown' }
@@ -120,6 +149,10 @@ export const decideApproval = async (
     readonly approve: boolean;
     readonly by: string;
     readonly userName: string;
+    /** Of the user in the directory, where it is known. */
+    readonly userId?: string | undefined;
+    /** Whom else the same person goes by: the one who used sudo, or who signed in to the machine. */
+    readonly alsoKnownAs?: readonly string[];
     readonly at: number;
   },
 ): Promise<ApprovalDecision> => {
@@ -129,7 +162,7 @@ export const decideApproval = async (
   const [approval] = found;
   if (approval === undefined || id === '') return { kind: 'unknown' };
   if (found.length > 1) return { kind: 'ambiguous' };
-  if (approval.user_name === decision.userName) return { kind: 'own' };
+  if (await isOwn(store, approval, decision)) return { kind: 'own' };
   const result = await store.db
     .updateTable('approvals')
     .set({

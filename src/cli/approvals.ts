@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { APPROVALS, decideApproval, waitingApprovals } from '../audit/approvals.ts';
 import { shown } from '../directory/shown-text.ts';
 import { ControlError, noticeGateway } from '../gateway/control-client.ts';
-import { actor, type ConfigOption, type Workplace, withStore } from './context.ts';
+import { actor, type ConfigOption, peopleBehind, type Workplace, withStore } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
 import { instant, printList } from './output.ts';
 
@@ -28,8 +28,14 @@ const tell = async ({ config, store }: Workplace, id: string): Promise<void> => 
 
 const decide = async (place: Workplace, id: string, approve: boolean): Promise<void> => {
   const by = actor();
-  const userName = by.replace(/^cli:/, '').replace(/ .*$/, '');
-  const decision = await decideApproval(place.store, id, { approve, by, userName, at: Date.now() });
+  const [userName = 'unknown', ...alsoKnownAs] = peopleBehind();
+  const decision = await decideApproval(place.store, id, {
+    approve,
+    by,
+    userName,
+    alsoKnownAs,
+    at: Date.now(),
+  });
   switch (decision.kind) {
     case 'decided':
       await tell(place, decision.approval.id);

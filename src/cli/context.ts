@@ -31,6 +31,24 @@ export const actor = (): string => {
   return `cli:${name}${behind === undefined || behind === name ? '' : ` (${behind.slice(0, 64)})`}`;
 };
 
+/** Every name by which the person at this terminal is known to the machine: their own, sudo's, and the one they signed in with. */
+export const peopleBehind = (): readonly string[] => {
+  const names = [process.getuid === undefined ? 'unknown' : userInfo().username];
+  const behind = process.env['SUDO_USER'];
+  if (behind !== undefined) names.push(behind);
+  try {
+    // The kernel keeps it through su and sudo; nobody can change it.
+    const id = readFileSync('/proc/self/loginuid', 'utf8').trim();
+    const line = readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .find((entry) => entry.split(':')[2] === id);
+    if (line !== undefined) names.push(line.split(':')[0] ?? '');
+  } catch {
+    // Not every system keeps it.
+  }
+  return [...new Set(names.filter((name) => name !== ''))];
+};
+
 export const withStore = async <T>(
   options: ConfigOption,
   work: (place: Workplace) => Promise<T>,

@@ -318,6 +318,7 @@ const decide = async (parts: ApiParts, principal: Principal, id: string, approve
     approve,
     by: actorOf(principal),
     userName: principal.name,
+    userId: principal.userId,
     at: parts.now(),
   });
   switch (decision.kind) {
