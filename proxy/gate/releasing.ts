@@ -7,7 +7,7 @@ import type { GateState } from './gate-state.ts';
 import { leftOfCursor, lineStartHere } from './line-start.ts';
 import type { AfterPhase, Judged } from './phases.ts';
 import { takeBack } from './taking-back.ts';
-import { ANCHOR_SILENCE, PASTE_BOUND, PROMPT_BOUND } from './timing.ts';
+import { ANCHOR_SILENCE, editorSilence, PASTE_BOUND, PROMPT_BOUND } from './timing.ts';
 
 export function release(state: GateState, judged: Judged): void {
   state.out.outcome(judged.id, 'released', judged.reading.text);
@@ -113,7 +113,7 @@ function promptReady(state: GateState, { since, editorBack }: AfterPhase): boole
   // Looking at the screen draws it: not while output streams.
   if (time.lastDevice < since || silent < 6) return false;
   const at = prompts.atCursor(screen);
-  if (editorBack) return silent >= (at === 'known' ? 6 : 25);
+  if (editorBack) return silent >= editorSilence(at, screen.cursor.column);
   // A full-screen program draws all sorts of things: only a prompt that is known says that it has gone.
   if (state.fullScreen) return at === 'known' && silent >= 60;
   if (state.dialect === 'zsh' || state.dialect === 'fish') {

@@ -3,7 +3,7 @@
 import type { GateState } from './gate-state.ts';
 import { leftOfCursor, lineOnScreen, lineStartHere } from './line-start.ts';
 import type { ErasePhase, Judged } from './phases.ts';
-import { ERASE_BOUND } from './timing.ts';
+import { ERASE_BOUND, editorSilence } from './timing.ts';
 
 const INTERRUPT = Buffer.from('\x03');
 const KILL_LINE = Buffer.from('\x15');
@@ -67,7 +67,7 @@ function cleanPrompt(state: GateState, phase: ErasePhase): boolean {
   if (silent < 8) return false;
   if (state.settings.erase === 'kill-line') return silent >= 40 && lineOnScreen(state).text.trim() === '';
   const at = prompts.atCursor(screen);
-  if (phase.editorBack) return silent >= (at === 'known' ? 10 : 30);
+  if (phase.editorBack) return silent >= editorSilence(at, screen.cursor.column);
   switch (at) {
     case 'known':
       return silent >= 30;

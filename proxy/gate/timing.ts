@@ -26,6 +26,12 @@ export const ESCAPE_WAIT = 50;
 /** While something is waited for on screen, the gate looks again this often. */
 export const LOOK_AGAIN = 8;
 
+/** How long a line editor that has come up must be silent to be ready: some do so before they print their prompt. */
+export function editorSilence(prompt: 'known' | 'alike' | 'no', column: number): number {
+  if (prompt === 'known') return 8;
+  return column === 0 ? 200 : 30;
+}
+
 const MOST_ROUND_TRIP = 5_000;
 
 export class Timing {
