@@ -10,6 +10,7 @@ import { formatSocketAddress } from '../config/units.ts';
 import { createLoginDirectory } from '../directory/login-directory.ts';
 import { createLoginFailures } from '../directory/login-failures.ts';
 import { openVault } from '../directory/vault.ts';
+import { createEventLog } from '../events/event-log.ts';
 import {
   endSessionsOf,
   gatewayHealth,
@@ -97,6 +98,7 @@ export const openParts = async (config: Config, given: Given): Promise<OpenedPar
     config,
     store,
     vault,
+    events: createEventLog(store),
     login,
     access,
     gateway: {

@@ -3,6 +3,7 @@
 import type { LoginDirectory } from '../../proxy/login/ports.ts';
 import type { Config } from '../config/load.ts';
 import type { Vault } from '../directory/vault.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Health, LiveSession, Order } from '../gateway/control-client.ts';
 import type { Log } from '../gateway/log.ts';
 import type { Store } from '../store/store.ts';
@@ -24,6 +25,7 @@ export interface ApiParts {
   readonly config: Config;
   readonly store: Store;
   readonly vault: Vault;
+  readonly events: EventLog;
   readonly login: LoginDirectory;
   readonly access: Access;
   readonly gateway: RunningGateway;

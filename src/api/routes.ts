@@ -1,10 +1,12 @@
 // Every route of the API, in the order in which they are described. Literal paths come before those with a name in them.
 import type { ApiParts } from './parts.ts';
 import type { Route } from './route.ts';
+import { auditQueueRoutes } from './routes/audit-queue.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { directoryRoutes } from './routes/directory.ts';
 import { liveRoutes } from './routes/live.ts';
 import { policyRoutes } from './routes/policies.ts';
+import { ratingsRoutes } from './routes/ratings.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingRoutes } from './routes/settings.ts';
@@ -16,6 +18,7 @@ export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...systemRoutes(parts),
   ...accessRoutes(parts),
   ...directoryRoutes(parts),
+  ...ratingsRoutes(parts),
   ...settingRoutes(parts),
   ...policyRoutes(parts),
   ...sessionRoutes(parts),
@@ -23,4 +26,5 @@ export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...recordingRoutes(parts),
   ...liveRoutes(parts),
   ...watchRoutes(parts),
+  ...auditQueueRoutes(parts),
 ];

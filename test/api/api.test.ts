@@ -152,6 +152,46 @@ describe.skipIf(!haveSshd)('the API of a running gateway', () => {
     expect(Number(tried.body['hits'])).toBeGreaterThan(0);
   });
 
+  it('shows what is unusual and the ratings, asks for proof of identity and waives it', async () => {
+    const [session] = await carol.items('/api/sessions');
+    const risk = await eventually('the measure of the session', async () => {
+      const answer = await carol.ask('GET', `/api/sessions/${String(session?.['id'])}/risk`);
+      return answer.status === 200 && answer.body;
+    });
+    expect(risk).toMatchObject({ user: 'alice', device: 'web1' });
+    expect((await erin.items('/api/ratings')).map((row) => row['user'])).toContain('alice');
+    expect((await erin.ask('POST', '/api/ratings/alice/recompute')).body).toMatchObject({ agrees: true });
+    const whatIf = { values: { minimumSuspiciousScore: 1 } };
+    expect((await erin.ask('POST', '/api/settings/what-if', whatIf)).status).toBe(200);
+
+    const path = '/api/users/bob/reauthentication';
+    expect((await erin.ask('POST', path, { reason: 'to be sure' })).status).toBe(403);
+    expect((await carol.ask('POST', path, { reason: 'to be sure' })).status).toBe(200);
+    const [waiting] = await erin.items('/api/reauthentications?user=bob');
+    expect(waiting).toMatchObject({ outcome: 'waiting', askedBy: 'console:carol' });
+    expect((await carol.ask('DELETE', path)).status).toBe(200);
+    expect((await carol.ask('DELETE', path)).status).toBe(409);
+    expect((await erin.ask('GET', '/api/audit-queue')).status).toBe(200);
+  });
+
+  it('shows a credential to whom a grant says so, with a reason, and logs both that and the refusal', async () => {
+    const refused = await carol.ask('POST', '/api/credentials/web1-login/view', { reason: 'curiosity' });
+    expect(refused.status).toBe(403);
+    const grant = { users: ['carol'], devices: ['web1'], viewCredentials: true };
+    expect((await carol.ask('PUT', '/api/grants/look', grant)).status).toBe(200);
+    const shown = await carol.ask('POST', '/api/credentials/web1-login/view', {
+      reason: 'the console is down',
+    });
+    expect(shown.status).toBe(200);
+    expect(shown.body['privateKey']).toContain('PRIVATE KEY');
+    const views = await erin.items('/api/credential-views?credential=web1-login');
+    expect(views.map((row) => [row['outcome'], row['reason']])).toEqual([
+      ['shown', 'the console is down'],
+      ['refused', 'curiosity'],
+    ]);
+    expect(JSON.stringify(views)).not.toContain('PRIVATE KEY');
+  });
+
   it('comes back when its process is killed, and no session notices', async () => {
     using terminal = site.alice.terminal();
     await terminal.until('device$ ');

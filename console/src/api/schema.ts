@@ -12,6 +12,28 @@ export interface components {
       askedAt: string;
       expiresAt: string;
     };
+    AuditDetail: {
+      entry: components['schemas']['AuditEntry'];
+      auditors: string[];
+      history: {
+        at: string;
+        auditor: string;
+        step: string;
+        comment: string;
+      }[];
+    };
+    AuditEntry: {
+      id: string;
+      kind: "session" | "view";
+      subject: string;
+      user: string;
+      submittedAt: string;
+      reason: string;
+      score: number;
+      state: "open" | "audited";
+      auditedBy: string | null;
+      auditedAt: string | null;
+    };
     AuditedCommand: {
       id: string;
       session: string;
@@ -85,6 +107,20 @@ export interface components {
       password?: string;
       privateKey?: string;
     };
+    CredentialView: {
+      id: string;
+      at: string;
+      user: string;
+      credential: string;
+      device: string;
+      account: string;
+      source: string;
+      reason: string;
+      outcome: "shown" | "refused";
+      code: string;
+      score: number;
+      suspicious: boolean;
+    };
     Device: {
       name: string;
       host: string;
@@ -132,6 +168,8 @@ export interface components {
       times: string[];
       recording: "strict" | "best-effort";
       contact: string | null;
+      viewCredentials: boolean;
+      nonInteractive: "pause" | "end";
       createdAt: string;
       updatedAt: string;
     };
@@ -146,6 +184,8 @@ export interface components {
       times?: string[];
       recording?: "strict" | "best-effort";
       contact?: string | null;
+      viewCredentials?: boolean;
+      nonInteractive?: "pause" | "end";
     };
     PolicyFile: {
       file: string;
@@ -171,6 +211,40 @@ export interface components {
         where: string;
         message: string;
       }[];
+    };
+    Rating: {
+      user: string;
+      rating: number;
+      reference: number;
+      lastAccess: string | null;
+      disabled: boolean;
+      highRiskSessions: number;
+      blockedCommands: number;
+      sessionAttempts: number;
+      viewAttempts: number;
+    };
+    RatingChange: {
+      position: number;
+      at: string;
+      cause: string;
+      before: number;
+      after: number;
+      session: string | null;
+      second: number | null;
+      actor: string;
+    };
+    Reauthentication: {
+      id: string;
+      user: string;
+      trigger: string;
+      because: string;
+      askedBy: string;
+      askedAt: string;
+      session: string | null;
+      outcome: string;
+      decidedAt: string | null;
+      decidedIn: string | null;
+      method: string | null;
     };
     Recording: {
       id: string;
@@ -227,6 +301,21 @@ export interface components {
       bytesFromDevice: number | null;
       live: boolean;
       held: boolean;
+    };
+    SessionRisk: {
+      session: string;
+      user: string;
+      device: string;
+      startedAt: string;
+      score: number;
+      commandPoints: number;
+      auditedCommands: number;
+      blockedCommands: number;
+      suspiciousAt: string | null;
+      standing: string;
+      submitted: boolean;
+      action: string;
+      findings: string[];
     };
     Setting: {
       key: string;
@@ -1118,6 +1207,326 @@ export interface paths {
         query?: never;
         header?: {
           "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/ratings": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Rating'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/ratings/{name}/ledger": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          since?: string;
+        };
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['RatingChange'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/ratings/{name}/recompute": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              rows: number;
+              stored: number;
+              recomputed: number;
+              agrees: boolean;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/risks": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+          suspicious?: "true" | "false";
+          submitted?: "true" | "false";
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['SessionRisk'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/risk": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['SessionRisk'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/expected": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              user: string;
+              before: number;
+              after: number;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/settings/what-if": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            since?: string;
+            values: Record<string, number | boolean | string>;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              looked: number;
+              different: number;
+              items: {
+                session: string;
+                user: string;
+                startedAt: string;
+                before: number;
+                after: number;
+                suspiciousBefore: boolean;
+                suspiciousAfter: boolean;
+                actionBefore: string;
+                actionAfter: string;
+                askedBefore: string | null;
+                askedAfter: string | null;
+              }[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/reauthentications": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+          outcome?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Reauthentication'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/users/{name}/reauthentication": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            reason?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
           "Idempotency-Key"?: string;
         };
         path: {
@@ -2306,6 +2715,267 @@ export interface paths {
           headers: Record<string, string>;
           content: {
             "application/x-ndjson": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/audit-queue": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          state?: "open" | "audited";
+          user?: string;
+          since?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['AuditEntry'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/audit-queue/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['AuditDetail'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/audit-queue/{id}/comments": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            comment: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['AuditDetail'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/audit-queue/{id}/audited": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            comment?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['AuditDetail'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/audit-queue/{id}/reopened": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            comment?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['AuditDetail'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/audit-queue/{id}/auditors": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            auditor: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['AuditDetail'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/credential-views": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+          credential?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['CredentialView'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/credentials/{name}/view": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            reason: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              view: string;
+              account: string;
+              device: string;
+              password: string | null;
+              privateKey: string | null;
+              suspicious: boolean;
+            };
           };
         };
         default: {

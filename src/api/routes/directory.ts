@@ -13,7 +13,14 @@ import {
   removeCredential,
 } from '../../directory/credentials.ts';
 import { findDevice, forgetHostKeys, listDevices, removeDevice } from '../../directory/devices.ts';
-import { CHANNELS, findGrant, listGrants, RECORDINGS, removeGrant } from '../../directory/grants.ts';
+import {
+  CHANNELS,
+  findGrant,
+  listGrants,
+  NON_INTERACTIVE,
+  RECORDINGS,
+  removeGrant,
+} from '../../directory/grants.ts';
 import {
   findUserView,
   listUsers,
@@ -96,6 +103,8 @@ const grant = z
     times: z.array(z.string()),
     recording: z.enum(RECORDINGS),
     contact: z.string().nullable(),
+    viewCredentials: z.boolean(),
+    nonInteractive: z.enum(NON_INTERACTIVE),
     ...times,
   })
   .meta({ id: 'Grant' });
@@ -141,6 +150,8 @@ const grantOf = (found: NonNullable<Awaited<ReturnType<typeof findGrant>>>): z.i
   subsystems: [...found.subsystems],
   times: [...found.times],
   contact: found.contact ?? null,
+  viewCredentials: found.viewCredentials ?? false,
+  nonInteractive: found.nonInteractive ?? 'pause',
 });
 
 const userInput = z
@@ -195,6 +206,10 @@ const grantInput = z
     times: words(300).default([]),
     recording: z.enum(RECORDINGS).default('strict'),
     contact: z.string().max(200).nullable().default(null),
+    /** Its users may look at the credentials that it covers. */
+    viewCredentials: z.boolean().default(false),
+    /** What becomes of transfers while their user is asked who they are. */
+    nonInteractive: z.enum(NON_INTERACTIVE).default('pause'),
   })
   .meta({ id: 'GrantInput' });
 

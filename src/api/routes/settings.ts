@@ -8,6 +8,7 @@ import {
   type SettingKey,
   settingProblem,
 } from '../../directory/settings.ts';
+import { announceSettings } from '../../oversight/settings.ts';
 import { listChanges } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
@@ -105,7 +106,7 @@ export const settingRoutes = (parts: ApiParts): readonly Route[] => [
         return problem === undefined ? [] : [{ where: `body.values.${key}`, message: problem }];
       });
       if (faults.length > 0) throw new ApiProblem('SP_API_INVALID', 'some values are not right', faults);
-      await apply([{ name: 'body', text: JSON.stringify({ settings: body.values }) }], {
+      const changes = await apply([{ name: 'body', text: JSON.stringify({ settings: body.values }) }], {
         store: parts.store,
         vault: parts.vault,
         actor: actorOf(principal),
@@ -116,6 +117,7 @@ export const settingRoutes = (parts: ApiParts): readonly Route[] => [
         clock: parts.now,
         before: async (trx) => checkVersion(asked, etagOf(await readSettings(trx))),
       });
+      await announceSettings(parts, changes, actorOf(principal));
       const settings = await readSettings(parts.store.db);
       const keys = Object.keys(SETTINGS).filter(isSettingKey);
       return { body: { items: keys.map((key) => shown(key, settings[key])) }, etag: etagOf(settings) };
