@@ -71,8 +71,8 @@ export interface TableHandlers {
   globalRequest(type: string, data: Buffer, reply: GlobalReply): void;
 }
 
-/** Channels open or being opened at once, by either side, on one connection. */
-export const MAX_CHANNELS = 64;
+/** Channels open or being opened at once, by either side, on one connection, unless told. */
+export const DEFAULT_CHANNEL_LIMIT = 64;
 const MAX_GLOBAL_REQUESTS = 128;
 const WIDE_CHANNELS = 4;
 const WIDE_WINDOW = 2 * 1024 * 1024;
@@ -94,6 +94,7 @@ interface OwedReply {
 export class ChannelTable {
   readonly #port: PacketPort;
   readonly #handlers: TableHandlers;
+  readonly #limit: number;
   readonly #ends = new Map<number, ChannelEnd>();
   readonly #opening = new Map<number, Opening>();
   /** Opens of the peer that are not answered yet. */
@@ -108,9 +109,10 @@ export class ChannelTable {
   #turn = 0;
   readonly #wire: EndWire;
 
-  constructor(port: PacketPort, handlers: TableHandlers) {
+  constructor(port: PacketPort, handlers: TableHandlers, limit = DEFAULT_CHANNEL_LIMIT) {
     this.#port = port;
     this.#handlers = handlers;
+    this.#limit = limit;
     this.#wire = this.#makeWire();
   }
 
@@ -272,7 +274,7 @@ export class ChannelTable {
   }
 
   get #full(): boolean {
-    return this.#ends.size + this.#opening.size + this.#unanswered >= MAX_CHANNELS;
+    return this.#ends.size + this.#opening.size + this.#unanswered >= this.#limit;
   }
 
   #receiveOpen(payload: Buffer): void {
@@ -282,7 +284,7 @@ export class ChannelTable {
       this.#send(encodeChannelOpenFailure({ recipient: message.sender, reason, description }));
     };
     if (this.#full) {
-      refuse(OPEN_FAILURE.RESOURCE_SHORTAGE, `at most ${MAX_CHANNELS} channels are allowed`);
+      refuse(OPEN_FAILURE.RESOURCE_SHORTAGE, `at most ${this.#limit} channels are allowed`);
       return;
     }
     let answered = false;

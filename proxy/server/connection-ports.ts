@@ -1,4 +1,5 @@
 // Everything that one client connection needs from the rest of the gateway, in one place, and its settings.
+import { DEFAULT_CHANNEL_LIMIT } from '../channels/channel-table.ts';
 import { DEFAULT_ENVIRONMENT, type EnvironmentRules } from '../channels/environment.ts';
 import type { GateFactory } from '../channels/gate-port.ts';
 import { DEFAULT_DIAL_TIMEOUTS, type DialLog, type DialTimeouts } from '../device/dial.ts';
@@ -14,6 +15,10 @@ export interface ConnectionSettings {
   readonly loginGrace: number;
   /** Milliseconds without a byte in either direction after which a session ends; 0: never. */
   readonly idle: number;
+  /** Milliseconds that a signed-in connection may have no session; 0: any time. */
+  readonly unused: number;
+  /** Channels at once on one connection, on either side of the gateway. */
+  readonly channels: number;
   /** Milliseconds that the register, the recorder and the directory may take for one answer. */
   readonly storeTimeout: number;
   /** Milliseconds that a client gets to take what is queued for it when its session has ended. */
@@ -29,6 +34,8 @@ export interface ConnectionSettings {
 export const DEFAULT_CONNECTION_SETTINGS: ConnectionSettings = {
   loginGrace: 60_000,
   idle: 0,
+  unused: 0,
+  channels: DEFAULT_CHANNEL_LIMIT,
   storeTimeout: 10_000,
   linger: 5_000,
   dial: DEFAULT_DIAL_TIMEOUTS,

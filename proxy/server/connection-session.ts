@@ -471,10 +471,11 @@ export class DeviceSession implements PairSession {
   }
 
   #signedIn(transport: Transport): DeviceHandlers {
-    const table = new ChannelTable(transport, {
-      open: (open) => this.#deviceOpens(open),
-      globalRequest: (_type, _data, reply) => reply.fail(),
-    });
+    const handlers = {
+      open: (open: IncomingOpen) => this.#deviceOpens(open),
+      globalRequest: (_type: string, _data: Buffer, reply: GlobalReply) => reply.fail(),
+    };
+    const table = new ChannelTable(transport, handlers, this.#deps.settings.channels);
     if (this.#state.kind === 'starting') {
       this.#state = { kind: 'live', transport, table };
       this.#watchIdle();

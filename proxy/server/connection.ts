@@ -86,6 +86,9 @@ class ClientConnection implements Connection {
   #noMoreSessions = false;
   #grace: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
+  #unused: NodeJS.Timeout | undefined;
+  /** When the last session or inner connection ended, or the connection began; on performance.now()'s clock. */
+  #usedAt = performance.now();
   /** Why the connection ends, for the register; what comes first counts. */
   #endReason: string | undefined;
 
@@ -166,11 +169,14 @@ class ClientConnection implements Connection {
       this.#note(outcome.name, 'sign-in', outcome.code, outcome.detail);
       return;
     }
-    const table = new ChannelTable(this.#transport, {
-      open: (open) => this.#open(open),
-      globalRequest: (type, data, reply) => this.#globalRequest(type, data, reply),
-    });
+    const handlers = {
+      open: (open: IncomingOpen) => this.#open(open),
+      globalRequest: (type: string, data: Buffer, reply: GlobalReply) =>
+        this.#globalRequest(type, data, reply),
+    };
+    const table = new ChannelTable(this.#transport, handlers, this.#deps.settings.channels);
     this.#state = { kind: 'signed-in', signedIn: outcome, table };
+    this.#watchUse(this.#deps.settings.unused);
     if (this.#origin.kind === 'network') {
       this.#deps.onSignedIn?.({
         user: { id: outcome.user.id, name: outcome.user.name },
@@ -187,6 +193,22 @@ class ClientConnection implements Connection {
       },
       'signed in',
     );
+  }
+
+  /** A connection that nothing is done with takes one of its source's places: it ends after a while. */
+  #watchUse(after: number): void {
+    if (this.#deps.settings.unused === 0) return;
+    this.#unused = setTimeout(() => {
+      const unusedFor = this.#inUse ? 0 : performance.now() - this.#usedAt;
+      const left = this.#deps.settings.unused - unusedFor;
+      if (left > 0) this.#watchUse(left);
+      else this.#startLinger('This connection has had no session for too long.');
+    }, after);
+    this.#unused.unref();
+  }
+
+  get #inUse(): boolean {
+    return this.#sessions.size > 0 || this.#inner.size > 0;
   }
 
   #graceOver(): void {
@@ -394,6 +416,7 @@ class ClientConnection implements Connection {
     const finished = session.finished.then(() => {
       this.#unfinished.delete(finished);
       this.#sessions.delete(session);
+      this.#usedAt = performance.now();
     });
     this.#unfinished.add(finished);
     const outcome = await session.started;
@@ -457,7 +480,10 @@ class ClientConnection implements Connection {
       device,
     });
     this.#inner.add(inner);
-    void inner.done.then(() => this.#inner.delete(inner));
+    void inner.done.then(() => {
+      this.#inner.delete(inner);
+      this.#usedAt = performance.now();
+    });
   }
 
   // ---- the end
@@ -490,6 +516,7 @@ class ClientConnection implements Connection {
   #closed(error: TransportError | undefined): void {
     clearTimeout(this.#grace);
     clearTimeout(this.#linger);
+    clearTimeout(this.#unused);
     const before = this.#state;
     this.#state = { kind: 'closed' };
     if (before.kind === 'login') before.login.dispose();

@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { outputsSchema } from './outputs.ts';
 import { redactionSchema } from './redaction.ts';
+import { retentionSchema } from './retention.ts';
 import { type Reading, readBytes, readList, readSeconds, readSocketAddress } from './units.ts';
 
 type Read<T> = (text: string | number) => Reading<T>;
@@ -91,6 +92,8 @@ const limits = z.strictObject({
   handshakeSeconds: seconds(1, 600).prefault('20s'),
   loginGraceSeconds: seconds(1, 3600).prefault('2m'),
   authenticationAttempts: whole(1, 100).prefault(6),
+  unusedSeconds: seconds(0, 31 * 86_400).prefault('12h'),
+  channels: whole(1, 1_024).prefault(64),
 });
 
 const ssh = z.strictObject({
@@ -160,6 +163,7 @@ export const settingsSchema = z.strictObject({
         .refine((list) => list.length > 0, 'must name somebody')
         .prefault('gateway'),
       redact: redactionSchema.prefault([]),
+      retention: retentionSchema.prefault([]),
     })
     .prefault({}),
   masterKey: z.strictObject({ file: path.optional() }).prefault({}),

@@ -108,6 +108,8 @@ const liveOf = (config: Config): Live => {
       ...DEFAULT_CONNECTION_SETTINGS,
       loginGrace: ssh.limits.loginGraceSeconds * 1000,
       idle: ssh.idleSeconds * 1000,
+      unused: ssh.limits.unusedSeconds * 1000,
+      channels: ssh.limits.channels,
       dial: {
         connect: device.connectSeconds * 1000,
         handshake: device.signInSeconds * 1000,

@@ -1,6 +1,6 @@
 // Who gets in, and who does not hold others up: PROXY headers, limits, silent and half-finished handshakes.
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -69,7 +69,10 @@ describe.skipIf(!haveSshd)('behind a balancer that is listed', () => {
 
 describe.skipIf(!haveSshd)('with narrow limits', () => {
   let site: Site;
-  const limits = { perSource: 6, unauthenticatedPerSource: 3, loginGraceSeconds: 12, handshakeSeconds: 8 };
+  const limits = {
+    ...{ perSource: 6, unauthenticatedPerSource: 3, loginGraceSeconds: 12, handshakeSeconds: 8 },
+    ...{ unusedSeconds: 4, channels: 1 },
+  };
   beforeAll(async () => {
     site = await openSite({ gateway: { ssh: { workers: 1, limits } } });
   });
@@ -107,6 +110,30 @@ describe.skipIf(!haveSshd)('with narrow limits', () => {
       unauthenticated: 0,
       sessions: 5,
     });
+  });
+
+  it('ends a connection on which nothing is opened, and none with a session', async () => {
+    await eventually('nobody is there', async () => (await gatewayHealth(place(site))).connections === 0);
+    const working = site.alice.ssh(['sleep 9; echo done']);
+    const begun = performance.now();
+    const unused = await site.alice.ssh([], { more: ['-N'] });
+    expect(performance.now() - begun).toBeGreaterThan(3000);
+    expect(unused.code).toBe(255);
+    expect(await working).toMatchObject({ code: 0, stdout: 'done\n' });
+  });
+
+  it('refuses channels beyond the limit of a connection', async () => {
+    await eventually('nobody is there', async () => (await gatewayHealth(place(site))).connections === 0);
+    const path = site.scratch.path('shared');
+    const more = ['-o', `ControlPath=${path}`, '-o', 'ControlMaster=auto'];
+    const first = site.alice.ssh(['sleep 60'], { more });
+    await eventually('it is shared', async () => existsSync(path));
+    await eventually('its command runs', async () => (await gatewayHealth(place(site))).sessions === 1);
+    const second = await site.alice.ssh(['echo through'], { more: ['-o', `ControlPath=${path}`] });
+    // The client connects anew when the shared connection takes no more.
+    expect(second.stderr).toMatch(/at most 1 channels|open failed|refused/);
+    await site.alice.ssh([], { more: ['-o', `ControlPath=${path}`, '-O', 'exit'] });
+    expect((await first).code).toBe(255);
   });
 
   it('closes a client that never finishes signing in', async () => {
