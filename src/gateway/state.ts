@@ -6,6 +6,8 @@ import { loadPolicySource, type PolicySource } from '../audit/policies.ts';
 import type { Config } from '../config/load.ts';
 import { endAbandonedSessions, gatewaysWithOpenSessions, SESSION_ORDERS } from '../directory/sessions.ts';
 import { openVault } from '../directory/vault.ts';
+import { createEventLog } from '../events/event-log.ts';
+import { closeLostRisks } from '../oversight/risk-records.ts';
 import { openStore } from '../store/store.ts';
 import { type Duties, startDuties } from './duties.ts';
 import type { Log } from './log.ts';
@@ -62,6 +64,7 @@ export const openState = async (
   const end = async (gateways: readonly string[], reason: string): Promise<void> => {
     const ended = await endAbandonedSessions(store, { gateways, at: Date.now(), reason });
     if (ended > 0) log.warn('session.lost', { sessions: ended, reason });
+    await closeLostRisks(store, createEventLog(store));
   };
   const seal = async (reason: string, sessions?: readonly string[]): Promise<void> => {
     for (const recording of await recoverFrom(config, reason, sessions)) {

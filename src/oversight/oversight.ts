@@ -17,7 +17,7 @@ import type { RatingEvent } from '../behaviour/rating.ts';
 import type { PastSession } from '../behaviour/session-counts.ts';
 import { measureStart } from '../behaviour/session-measure.ts';
 import type { Risk } from '../behaviour/session-risk.ts';
-import type { EventLog } from '../events/event-log.ts';
+import { type EventLog, forgetEvents } from '../events/event-log.ts';
 import type { ReauthenticationsTable, SessionRisksTable } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandHabits } from './command-habits.ts';
@@ -63,6 +63,12 @@ export interface OversightParts {
 
 /** How often it is looked how long sessions last and how much they have moved. Milliseconds. */
 const LOOK_EVERY = 1_000;
+/** Looks between two in which it is looked whether a message was missed, and after which old events leave. */
+const COMPARE_EVERY = 5;
+const FORGET_EVERY = 3_600;
+/** Milliseconds: 400 days. */
+const EVENTS_KEPT = 400 * 86_400_000;
+const MOST_WAITING = 10_000;
 const ROOTS = /^(?:root|administrator|admin|toor|sa|postgres|enable)$/i;
 /** Commands of a session whose outcome is still to come. */
 const MOST_ASKED = 256;
@@ -71,10 +77,9 @@ export class Oversight implements SessionOversight, AsyncDisposable {
   readonly #parts: OversightParts;
   readonly #peers: PeerGroups;
   readonly #sessions = new Map<string, WatchedSession>();
-  /** What is being held, by user: the demand that they have been told of. */
-  readonly #demands = new Map<string, string>();
   /** Sign-ins that are being taken in, by user: a session waits for what its sign-in has proven. */
   readonly #signingIn = new Map<string, Promise<void>>();
+  #looks = 0;
   readonly #timer: NodeJS.Timeout;
   readonly #stops: (() => void)[];
 
@@ -269,6 +274,13 @@ export class Oversight implements SessionOversight, AsyncDisposable {
 
   #look(): void {
     const now = this.#parts.now();
+    this.#looks += 1;
+    if (this.#looks % COMPARE_EVERY === 0)
+      this.#compareDemands().catch((error: unknown) => this.#failed('identification.not-read', '', error));
+    if (this.#looks % FORGET_EVERY === 0)
+      forgetEvents(this.#parts.store, now - EVENTS_KEPT).catch((error: unknown) =>
+        this.#failed('events.not-forgotten', '', error),
+      );
     for (const session of this.#sessions.values()) {
       session.live.progress(session.bytes, Math.max(0, (now - session.start.startedAt) / 1000));
       this.#weigh(session);
@@ -366,8 +378,6 @@ export class Oversight implements SessionOversight, AsyncDisposable {
     session.live.progress(session.bytes, Math.max(0, (end.endedAt - session.start.startedAt) / 1000));
     this.#weigh(session, end.endedAt);
     this.#sessions.delete(id);
-    if (![...this.#sessions.values()].some(({ user }) => user.id === session.user.id))
-      this.#demands.delete(session.user.id);
     await session.queue(
       async () => {
         const standing = this.#standing(session);
@@ -480,6 +490,8 @@ export class Oversight implements SessionOversight, AsyncDisposable {
   async #record(user: EventUser, facts: RatingFacts): Promise<void> {
     const { asked } = await takeFacts(this.#demandParts, user, facts);
     if (asked === undefined) return;
+    // Here at once; elsewhere when they hear of it.
+    void this.#lookForDemands(user.id);
     this.#parts.log.warn('identification.required', {
       user: user.name,
       trigger: asked.trigger_name,
@@ -513,29 +525,60 @@ export class Oversight implements SessionOversight, AsyncDisposable {
         return;
       case 'passed':
       case 'waived':
-        this.#demands.delete(user);
         for (const session of theirs) {
           if (kind === 'passed') session.identified = true;
-          this.#parts.mark(session.id, session.channel, 'identification', { outcome: kind });
-          session.control.identified();
+          this.#goOn(session, kind);
         }
         return;
       case 'failed':
       case 'timed-out':
-        this.#demands.delete(user);
-        for (const session of theirs) {
-          this.#parts.mark(session.id, session.channel, 'identification', { outcome: kind });
-          session.control.end(
-            'identification-failed',
-            kind === 'failed'
-              ? 'You could not be identified, so this session ends.'
-              : 'Nobody has proven in time who is there, so this session ends.',
-          );
-        }
+        for (const session of theirs) this.#endUnproven(session, kind);
         return;
       case 'other':
         return;
     }
+  }
+
+  #goOn(session: WatchedSession, outcome: string): void {
+    if (session.demand === undefined) return;
+    session.demand = undefined;
+    this.#parts.mark(session.id, session.channel, 'identification', { outcome });
+    session.control.identified();
+  }
+
+  #endUnproven(session: WatchedSession, outcome: string): void {
+    this.#parts.mark(session.id, session.channel, 'identification', { outcome });
+    session.control.end(
+      'identification-failed',
+      outcome === 'timed-out'
+        ? 'Nobody has proven in time who is there, so this session ends.'
+        : 'You could not be identified, so this session ends.',
+    );
+  }
+
+  /** What was told may have been missed: what waits is looked at now and then. */
+  async #compareDemands(): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    const before = [...this.#sessions.values()].filter(({ demand }) => demand !== undefined);
+    const rows = await this.#parts.store.db
+      .selectFrom('reauthentications')
+      .select(['id', 'user_id'])
+      .where('outcome', '=', 'waiting')
+      .orderBy('asked_at')
+      .limit(MOST_WAITING)
+      .execute();
+    const waiting = new Map(rows.toReversed().map((row) => [row.user_id, row.id]));
+    for (const session of before) {
+      const now = waiting.get(session.user.id);
+      if (session.demand === undefined || now === session.demand) continue;
+      // A failed one is followed by another.
+      if (now === undefined) this.#goOn(session, 'decided');
+      else this.#endUnproven(session, 'failed');
+    }
+    const asked = [...this.#sessions.values()].filter(
+      ({ demand, user }) => demand === undefined && waiting.has(user.id),
+    );
+    for (const user of new Set(asked.map((session) => session.user.id))) await this.#lookForDemands(user);
   }
 
   async #lookForDemands(userId: string): Promise<void> {
@@ -544,7 +587,8 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       if (demand === undefined) return;
       for (const session of this.#sessions.values()) {
         if (session.user.id !== userId) continue;
-        this.#demands.set(userId, demand.id);
+        if (session.demand === demand.id) continue;
+        session.demand = demand.id;
         this.#parts.mark(session.id, session.channel, 'identification', {
           outcome: 'required',
           trigger: demand.trigger_name,

@@ -1,8 +1,10 @@
 // How unusual each session was, in the store: one row a session, kept up to date while it runs, with every point
 // explained and everything measured, so that other settings can be tried on it later.
 import { z } from 'zod';
+import type { NewEvent } from '../behaviour/events.ts';
 import { DIMENSIONS, type Measurement } from '../behaviour/session-measure.ts';
 import type { Finding } from '../behaviour/session-risk.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Page } from '../store/page.ts';
 import { readPage } from '../store/page.ts';
 import type { SessionRisksTable } from '../store/schema.ts';
@@ -129,4 +131,60 @@ export const listRisks = (
     after: filter.after,
     positionOf: (row) => ({ time: row.started_at, id: row.session_id }),
   });
+};
+
+/** Sessions that ended with the process that watched them: their rows are closed, and their ends are events too. */
+export const closeLostRisks = async (store: Store, events: EventLog): Promise<void> => {
+  const lost = await store.db
+    .selectFrom('session_risks')
+    .innerJoin('sessions', 'sessions.id', 'session_risks.session_id')
+    .select([
+      'session_risks.session_id',
+      'session_risks.user_id',
+      'session_risks.user_name',
+      'session_risks.score',
+      'session_risks.suspicious_at',
+      'sessions.device_id',
+      'sessions.device_name',
+      'sessions.credential_id',
+      'sessions.credential_name',
+      'sessions.account',
+      'sessions.source_address',
+      'sessions.started_at',
+      'sessions.ended_at',
+      'sessions.end_reason',
+    ])
+    .where('session_risks.standing', '=', 'open')
+    .where('sessions.end_reason', 'in', ['worker-crashed', 'gateway-crashed'])
+    .limit(AT_ONCE)
+    .execute();
+  if (lost.length === 0) return;
+  for (const row of lost) {
+    await store.db
+      .updateTable('session_risks')
+      .set({ standing: row.suspicious_at === null ? 'void' : 'suspicious', ended_at: row.ended_at })
+      .where('session_id', '=', row.session_id)
+      .execute();
+  }
+  await events.append(
+    lost.map(
+      (row): NewEvent => ({
+        kind: 'session-ended',
+        at: row.ended_at ?? row.started_at,
+        session: row.session_id,
+        user: { id: row.user_id, name: row.user_name },
+        target: {
+          device: { id: row.device_id, name: row.device_name },
+          credential: { id: row.credential_id, name: row.credential_name, username: row.account },
+        },
+        sourceAddress: row.source_address,
+        startedAt: row.started_at,
+        reason: row.end_reason ?? '',
+        bytesFromClient: 0,
+        bytesFromDevice: 0,
+        score: row.score,
+        suspicious: row.suspicious_at !== null,
+      }),
+    ),
+  );
 };

@@ -40,6 +40,8 @@ export class WatchedSession {
   /** A channel was opened: it came to something. */
   used = false;
   action = '';
+  /** The demand that holds it. */
+  demand: string | undefined;
   /** The last channel on which something happened: markers of the session go there. */
   channel = 0;
 

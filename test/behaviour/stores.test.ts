@@ -7,6 +7,7 @@ import { readSettings } from '../../src/directory/settings.ts';
 import { createEventLog, readEvents } from '../../src/events/event-log.ts';
 import { type DemandParts, decideDemand, requireDemand, takeFacts } from '../../src/oversight/demands.ts';
 import { learnSession, PeerGroups, readHabits } from '../../src/oversight/profiles.ts';
+import { askWhatIf, listRatings, markExpected, readLedger } from '../../src/oversight/rating-views.ts';
 import { decideReauthentication, recompute, recordFacts } from '../../src/oversight/ratings.ts';
 import type { Store } from '../../src/store/store.ts';
 import { onBothStores } from '../store/both-stores.ts';
@@ -135,6 +136,70 @@ onBothStores('what behaviour keeps', (bench) => {
     expect(passed.decided).toHaveLength(1);
     expect((await recordFacts(store, settings, alice, { at: START + 2 })).asked).toBeUndefined();
     expect((await recompute(store, alice.id))?.agrees).toBe(true);
+  });
+
+  it('lists everybody, the most suspicious first, and takes back what was expected', async () => {
+    const store = await bench.fresh();
+    const settings = await settingsOf(store);
+    const parts: DemandParts = { store, events: createEventLog(store), settings, now: () => START + DAY };
+    await store.append(
+      'users',
+      ['user-1', 'user-2'].map((id) => ({
+        id,
+        name: id === 'user-1' ? 'alice' : 'bob',
+        password_hash: null,
+        totp_sealed: null,
+        roles_json: '[]',
+        department: 'web',
+        priority: 'medium',
+        authentication_json: null,
+        disabled_reason: null,
+        created_at: START,
+        updated_at: START,
+      })),
+    );
+    await store.append('session_risks', [
+      {
+        session_id: '01a00000-0000-7000-8000-000000000001',
+        user_id: alice.id,
+        user_name: alice.name,
+        device_name: 'db9',
+        credential_name: 'root',
+        source_address: '192.0.2.1',
+        started_at: START,
+        ended_at: START + 60_000,
+        score: 9,
+        command_points: 0,
+        audited_commands: 0,
+        blocked_commands: 0,
+        suspicious_at: START,
+        standing: 'suspicious',
+        submitted: 0,
+        action: '',
+        history_sessions: 20,
+        measured_json: JSON.stringify([
+          { dimension: 'target', measured: 9, limit: 1, usual: [], seen: 'db9' },
+        ]),
+        findings_json: '[]',
+        activity_json: '{"moved":{"sftp":{"files":1,"bytesUp":7,"bytesDown":0}}}',
+        updated_at: START,
+      },
+    ]);
+    const id = '01a00000-0000-7000-8000-000000000001';
+    await takeFacts(parts, alice, { at: START, events: [suspicious(id, 9)] });
+    const list = await listRatings(parts, 10);
+    expect(list.map(({ name, rating }) => [name, rating])).toEqual([
+      ['alice', 3.8],
+      ['bob', 5],
+    ]);
+    expect(await markExpected(parts, id, 'cli:carol')).toEqual({ before: 3.8, after: 5, user: 'alice' });
+    await expect(markExpected(parts, id, 'cli:carol')).rejects.toMatchObject({ code: 'SP_INVALID' });
+    expect((await readHabits(store, alice.id, window(START + DAY))).counts('target').get('db9')).toBe(1);
+    expect((await new PeerGroups(store).of('department:web', window(START))).target.get('db9')).toBe(1);
+    const [row] = await readLedger(parts, alice, { limit: 1 });
+    expect(row).toMatchObject({ cause: 'expected', actor: 'cli:carol', before: 380, after: 500 });
+    const tried = await askWhatIf(store, 0, new Map([['actions.target.blockSession', true]]));
+    expect(tried).toMatchObject({ looked: 1, different: [{ after: { action: 'blockSession' } }] });
   });
 
   it('is decided once of many who answer at the same time, and asked again when it failed', async () => {
