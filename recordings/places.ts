@@ -7,6 +7,7 @@ import { RecordingError } from './errors.ts';
 const sessionId = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const dayPart = /^\d{2,4}$/;
 const fileName = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.sprec$/;
+const deletedName = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.deleted$/;
 const tailName = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.tail[01]$/;
 
 function checkId(id: string): void {
@@ -51,6 +52,17 @@ export async function* recordingFiles(root: string): AsyncGenerator<RecordingPla
     for (const name of (await readdir(folder)).sort().reverse()) {
       const id = fileName.exec(name)?.[1];
       if (id !== undefined) yield { id, path: join(folder, name), day };
+    }
+  }
+}
+
+/** What stands in the place of recordings that were deleted; those whose recording is still there are left out. */
+export async function* tombstoneFiles(root: string): AsyncGenerator<RecordingPlace, void, undefined> {
+  for await (const { folder, day } of dayFolders(root)) {
+    const names = new Set(await readdir(folder));
+    for (const name of [...names].sort().reverse()) {
+      const id = deletedName.exec(name)?.[1];
+      if (id !== undefined && !names.has(`${id}.sprec`)) yield { id, path: join(folder, name), day };
     }
   }
 }

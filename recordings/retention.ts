@@ -7,7 +7,7 @@ import { RecordingError } from './errors.ts';
 import type { Signer, Verifier } from './keys.ts';
 import { type ListedRecording, listRecordings } from './list.ts';
 import { readHeader, readSeal } from './open.ts';
-import { isMissing } from './places.ts';
+import { isMissing, tombstoneFiles } from './places.ts';
 
 export interface Tombstone {
   readonly session: string;
@@ -92,7 +92,29 @@ export async function deleteRecording(path: string, signer: Signer, deletion: De
 
 /** Undefined for a tombstone that isn't there or that the key did not sign. `path` is the recording's. */
 export async function readTombstone(path: string, verifier: Verifier): Promise<Tombstone | undefined> {
-  const [text = '', signature = ''] = ((await textOf(tombstoneOf(path))) ?? '').split('\n');
+  return tombstoneIn((await textOf(tombstoneOf(path))) ?? '', verifier);
+}
+
+export interface ListedTombstone {
+  readonly id: string;
+  readonly path: string;
+  /** Undefined: the key did not sign it. */
+  readonly tombstone: Tombstone | undefined;
+}
+
+/** What was deleted and should have left a tombstone, newest day first. Recordings that a crash kept are passed over. */
+export async function* listTombstones(
+  root: string,
+  verifier: Verifier,
+): AsyncGenerator<ListedTombstone, void, undefined> {
+  for await (const { id, path } of tombstoneFiles(root)) {
+    const text = await textOf(path);
+    if (text !== undefined) yield { id, path, tombstone: tombstoneIn(text, verifier) };
+  }
+}
+
+function tombstoneIn(content: string, verifier: Verifier): Tombstone | undefined {
+  const [text = '', signature = ''] = content.split('\n');
   const right = verifier.verify(Buffer.concat([domain, Buffer.from(text)]), Buffer.from(signature, 'base64'));
   if (!right) return undefined;
   const raw: Readonly<Record<string, unknown>> = JSON.parse(text);
@@ -115,6 +137,8 @@ export interface RetentionRule {
   readonly bytes?: number | undefined;
   /** Only sessions under this grant. */
   readonly grant?: string | undefined;
+  /** Not sessions under these. */
+  readonly exceptGrants?: readonly string[] | undefined;
 }
 
 type Readable = Extract<ListedRecording, { readonly kind: 'readable' }>;
@@ -128,6 +152,7 @@ export async function* dueRecordings(
   for await (const entry of listRecordings(root)) {
     if (entry.kind === 'unreadable') continue;
     if (rule.grant !== undefined && entry.header.session.grant !== rule.grant) continue;
+    if (rule.exceptGrants?.includes(entry.header.session.grant) === true) continue;
     bytes += entry.bytes;
     const old = rule.before !== undefined && entry.header.session.startedAt < rule.before;
     const over = rule.bytes !== undefined && bytes > rule.bytes;

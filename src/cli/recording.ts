@@ -15,11 +15,12 @@ import {
   verifierFrom,
   verifierOf,
 } from '../../recordings/keys.ts';
-import { type ListedRecording, listRecordings } from '../../recordings/list.ts';
+import { type ListedRecording, listRecordings, type RecordingFilter } from '../../recordings/list.ts';
 import { readHeader } from '../../recordings/open.ts';
 import { findRecording, idsWithTails } from '../../recordings/places.ts';
 import { exportCast, exportMarks, exportText, frames } from '../../recordings/play.ts';
 import { readEvents, readMarks, readShape } from '../../recordings/read.ts';
+import { listTombstones } from '../../recordings/retention.ts';
 import { type Finding, type FindingKind, type Verification, verifyFile } from '../../recordings/verify.ts';
 import type { Config } from '../config/load.ts';
 import { loadConfig } from '../config/load.ts';
@@ -44,6 +45,7 @@ interface RecordingListOptions extends ConfigOption {
   readonly user?: string;
   readonly device?: string;
   readonly session?: string;
+  readonly deleted: boolean;
   readonly limit: number;
 }
 
@@ -113,6 +115,41 @@ const recordingRow = (recording: ListedRecording, withTails: ReadonlySet<string>
         path: recording.path,
       }
     : { id: recording.id, state: `unreadable: ${recording.code}`, path: recording.path };
+
+/** Tombstones that fit the filter; one that the gateway's key did not sign is shown as such unless the filter is about its content. */
+const deletedRows = async (
+  root: string,
+  verifier: Verifier,
+  filter: RecordingFilter,
+  limit: number,
+): Promise<readonly Row[]> => {
+  const rows: Row[] = [];
+  const { since = 0, user, device, session } = filter;
+  for await (const { id, path, tombstone } of listTombstones(root, verifier)) {
+    if (rows.length >= limit) break;
+    if (session !== undefined && session !== id) continue;
+    if (tombstone === undefined) {
+      if (user === undefined && device === undefined)
+        rows.push({ id, state: 'deleted, not signed by this gateway', path });
+      continue;
+    }
+    if (tombstone.startedAt < since) continue;
+    if ((user ?? tombstone.user) !== tombstone.user || (device ?? tombstone.device) !== tombstone.device)
+      continue;
+    rows.push({
+      id,
+      user: tombstone.user,
+      device: tombstone.device,
+      startedAt: instant(tombstone.startedAt),
+      state: 'deleted',
+      reason: tombstone.reason,
+      deletedBy: tombstone.by,
+      deletedAt: instant(tombstone.deletedAt),
+      path,
+    });
+  }
+  return rows;
+};
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
@@ -279,6 +316,7 @@ export const registerRecording = (program: Command): void => {
     .option('--user <name>')
     .option('--device <name>')
     .option('--session <id>')
+    .option('--no-deleted', 'leave out what was deleted, which comes last')
     .option('--limit <count>', 'at most so many', wholeNumber(1, 1_000_000), 100)
     .option('--json', 'one JSON object a line')
     .option(...CONFIG)
@@ -290,6 +328,11 @@ export const registerRecording = (program: Command): void => {
       for await (const entry of listRecordings(root, { since, user, device, session })) {
         rows.push(recordingRow(entry, withTails));
         if (rows.length >= options.limit) break;
+      }
+      const signer = await readSigner(signingKeyFile(configOf(options)));
+      if (signer !== undefined && options.deleted) {
+        const filter = { since, user, device, session };
+        rows.push(...(await deletedRows(root, verifierOf(signer.raw), filter, options.limit - rows.length)));
       }
       const columns = ['id', 'user', 'device', 'account', 'startedAt', 'seconds', 'state', 'bytes'];
       printList(process.stdout, rows, columns, options.json === true);

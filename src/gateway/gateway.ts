@@ -6,6 +6,7 @@ import type { Config } from '../config/load.ts';
 import { AdminProcess } from './admin.ts';
 import { forkWorkers } from './forked-worker.ts';
 import { inProcessWorkers } from './in-process-worker.ts';
+import { Keeper } from './keeper.ts';
 import { createLog, type Log } from './log.ts';
 import { createNotices } from './notices.ts';
 import { openState } from './state.ts';
@@ -100,8 +101,12 @@ export const runGateway = async (run: GatewayRun): Promise<void> => {
     notices,
   });
   const running = supervisor;
+  await using keeper = new Keeper(current, log);
   state.onForwarded((session, order) => running.order(session, order));
   run.urgently?.addEventListener('abort', () => running.endNow(), { once: true });
-  await running.run(run.until, () => run.onReady?.(running, admin));
+  await running.run(run.until, () => {
+    keeper.start();
+    run.onReady?.(running, admin);
+  });
   log.flush();
 };

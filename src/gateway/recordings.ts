@@ -12,6 +12,7 @@ import {
 } from '../../recordings/keys.ts';
 import { type Recovered, recoverRecordings } from '../../recordings/recover.ts';
 import { RedactionRules } from '../../recordings/redaction-rules.ts';
+import type { RetentionRule } from '../../recordings/retention.ts';
 import { SearchIndex, searchKeyOf } from '../../recordings/search-index.ts';
 import { FileRecordings } from '../../recordings/write.ts';
 import type { Config } from '../config/load.ts';
@@ -91,6 +92,16 @@ export const recoverFrom = async (
     now: Date.now(),
     ...(sessions === undefined ? {} : { sessions }),
   });
+
+/** What retention wants gone at this moment (milliseconds since the epoch). */
+export const retentionRules = ({ recordings }: RecordingsConfig, now: number): readonly RetentionRule[] => {
+  const named = recordings.retention.flatMap(({ grant }) => grant ?? []);
+  return recordings.retention.map(({ grant, olderThan, over }) => ({
+    before: olderThan === undefined ? undefined : now - olderThan * 1000,
+    bytes: over,
+    ...(grant === undefined ? { exceptGrants: named } : { grant }),
+  }));
+};
 
 /** The index of the gateway's own searches; made when missing. Throws SP_RECORDING_KEY without a master key. */
 export const openSearchIndex = (config: Pick<Config, 'data' | 'masterKey'>): SearchIndex => {

@@ -151,6 +151,8 @@ export class Gateway {
     let kilobytes = 0;
     for (const pid of this.processes()) {
       try {
+        // It comes and goes by itself, and has nothing to do with sessions.
+        if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('keeper-process')) continue;
         const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
         kilobytes += Number(found?.[1] ?? 0);
       } catch {
