@@ -225,6 +225,13 @@ describe('a key that a program took', () => {
     expect(bench.requests.at(-1)?.reading.candidates).toContain('qecho b');
   });
 
+  test('is not mistaken for one that stands behind the cursor', () => {
+    const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('echo a\r').wait(1_000);
+    bench.answer(bench.requests[0]?.id ?? 0, { kind: 'release' }).wait(2_000);
+    bench.type('ls').wait(500).output('\b\b').type('\x1b[D\x1b[D').wait(2_000).type('\r').wait(3_000);
+    expect(bench.requests.at(-1)?.reading.text).toBe('ls');
+  });
+
   test('is believed to be on a line that shows nothing', () => {
     const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('\r').wait(2_000);
     bench.type('rm x').wait(50).output('\r\x1b[Kalice@dev$ ').wait(2_000).type('\r').wait(3_000);

@@ -2,7 +2,7 @@
 // key; judges nothing.
 import type { LazyScreen } from '../terminal/lazy-screen.ts';
 import { type LineOnScreen, readLine } from '../terminal/line-reader.ts';
-import { type Anchor, anchorAt, textOf } from '../terminal/prompt.ts';
+import { type Anchor, anchorAt, textOf, writtenEnd } from '../terminal/prompt.ts';
 import type { GateState } from './gate-state.ts';
 import { ANCHOR_SILENCE } from './timing.ts';
 
@@ -22,6 +22,7 @@ export function noteLineStart(state: GateState): void {
   if (
     line.keys.touched &&
     prompts.atCursor(screen) === 'known' &&
+    nothingBehind(state) &&
     time.mayAnswer(time.lastKey) &&
     time.isQuiet(time.lastKey, true)
   ) {
@@ -89,6 +90,11 @@ export function lineRedrawn(state: GateState, fresh: LazyScreen): LineOnScreen |
   const line = readLine(fresh, { ...anchor, row: -1 }, { prompts: state.prompts.known, lines: manyRows });
   if (line.doubts.includes('prompt-lost') || line.anchor.row < 0) return undefined;
   return line;
+}
+
+function nothingBehind(state: GateState): boolean {
+  const { row, column } = state.screen.cursor;
+  return writtenEnd(state.screen.row(row)?.cells ?? []) <= column;
 }
 
 /** What stands left of the cursor. */

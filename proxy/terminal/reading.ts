@@ -190,6 +190,8 @@ export function fuse(evidence: Evidence): Reading {
   const doubts = new Set<Doubt>([...evidence.doubts]);
   const keyTexts = keys.kind === 'known' ? keys.texts : [];
   const nothingTyped = keyTexts.every((typed) => typed.trim() === '');
+  // An empty screen says that nothing was typed only where that is all it can be.
+  const meant = nothingTyped ? keyTexts : keyTexts.filter((typed) => typed.trim() !== '');
   const candidates = unique([
     redrawn?.text,
     screen.text,
@@ -208,7 +210,7 @@ export function fuse(evidence: Evidence): Reading {
   if (redrawn !== undefined) {
     const text = agreed(redrawn, keys);
     if (text !== undefined && (text.trim() !== '' || nothingTyped)) return reading(text, 'exact', 0.99);
-    const part = keyTexts.find((typed) => showsWithHoles(redrawn.text, typed));
+    const part = meant.find((typed) => showsWithHoles(redrawn.text, typed));
     if (part !== undefined) return reading(part, 'exact', 0.95);
     for (const doubt of redrawn.doubts) doubts.add(doubt);
     const same = essence(redrawn.text) === essence(screen.text);
@@ -226,14 +228,14 @@ export function fuse(evidence: Evidence): Reading {
   if (text !== undefined && nothingTyped)
     return reading(text, 'exact', doubts.has('prompt-lost') ? 0.6 : 0.95);
   if (keys.kind === 'known') {
-    const first = keyTexts.find((typed) => typed.trim() !== '') ?? '';
-    const holes = keyTexts.find((typed) => showsWithHoles(screen.text, typed));
+    const first = meant[0] ?? '';
+    const holes = meant.find((typed) => showsWithHoles(screen.text, typed));
     if (holes !== undefined) return reading(holes, 'exact', 0.95);
-    const part = keyTexts.find((typed) => showsPart(screen.text, typed));
+    const part = meant.find((typed) => showsPart(screen.text, typed));
     if (part !== undefined && (doubts.has('scrolled') || part.length > 40)) return reading(part, 'keys', 0.8);
     doubts.add('mismatch');
     // What stands before it on screen may be left over from something that no one erased.
-    const ending = keyTexts.find(
+    const ending = meant.find(
       (typed) =>
         typed.trim().length > 1 &&
         essence(screen.text)
