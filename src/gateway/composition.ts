@@ -33,7 +33,7 @@ import type { Config } from '../config/load.ts';
 import { openDirectory } from '../directory/directory.ts';
 import { openVault } from '../directory/vault.ts';
 import { demandingDirectory } from '../oversight/identifier.ts';
-import { overseenRegister } from '../oversight/oversight.ts';
+import { overseenRegister, overseenUserLock } from '../oversight/oversight.ts';
 import { waitingReauthentications } from '../oversight/ratings.ts';
 import { openStore } from '../store/store.ts';
 import { openBehaviour, overseenCommands, overseenGates } from './behaviour.ts';
@@ -181,7 +181,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     log: overseenCommands(notedInRecordings(createCommandLog(store), recordings), behaviour),
     approvals: createApprovals(store),
     identification: createIdentification(identification),
-    userLock,
+    userLock: overseenUserLock(userLock, { store, events: behaviour.events }),
     events: dataPlaneLog,
     now: Date.now,
     clock: () => performance.now(),
@@ -208,7 +208,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     vault: directory.vault,
     pins: directory.pins,
     register: telling(
-      overseenRegister(directory.register, oversight, { events: behaviour.events, log }),
+      overseenRegister(directory.register, oversight, { store, events: behaviour.events, log }),
       hooks,
       log,
     ),

@@ -437,11 +437,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
 
   /** An attempt to open a session, or to see a credential, outside the times of the grant. */
   async prohibited(userName: string, what: 'session' | 'view'): Promise<void> {
-    const user = await this.#parts.store.db
-      .selectFrom('users')
-      .select(['id', 'name'])
-      .where('name', '=', userName)
-      .executeTakeFirst();
+    const user = await findByName(this.#parts.store, userName);
     if (user === undefined) return;
     const at = this.#parts.now();
     await this.#record(user, what === 'session' ? { at, sessionAttempts: 1 } : { at, viewAttempts: 1 });
@@ -719,50 +715,57 @@ const readNotice = (payload: string): { readonly kind: NoticeKind; readonly user
 export const overseenRegister = (
   register: SessionRegister,
   oversight: Oversight,
-  { events, log }: Pick<OversightParts, 'events' | 'log'>,
-): SessionRegister => ({
-  newId: () => register.newId(),
-  open: (start) => register.open(start),
-  close: async (id, end) => {
-    await register.close(id, end);
-    await oversight.ended(id, end);
-  },
-  refused: async (event) => {
-    await register.refused(event);
-    const failed = (error: unknown): void =>
+  { store, events, log }: Pick<OversightParts, 'store' | 'events' | 'log'>,
+): SessionRegister => {
+  /** The register has it already: what follows may fail, and is told of. */
+  const aside = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
       log.error('behaviour.refusal-not-noted', {
         error: error instanceof Error ? error.message : String(error),
       });
-    if (event.wanted === 'sign-in') {
-      await events
-        .append([
-          {
-            kind: 'sign-in-failed',
-            user: undefined,
-            name: event.user,
-            sourceAddress: event.sourceAddress,
-            authentication: '',
-            code: event.code,
-            detail: event.detail,
-          },
-        ])
-        .catch(failed);
-      return;
     }
-    await events
-      .append([
-        {
-          kind: 'session-refused',
-          session: undefined,
-          user: undefined,
-          name: event.user,
-          wanted: event.wanted,
-          sourceAddress: event.sourceAddress,
-          code: event.code,
-          detail: event.detail,
-        },
-      ])
-      .catch(failed);
-    if (event.code === 'prohibited-time') await oversight.prohibited(event.user, 'session').catch(failed);
+  };
+  return {
+    newId: () => register.newId(),
+    open: (start) => register.open(start),
+    close: async (id, end) => {
+      await register.close(id, end);
+      await oversight.ended(id, end);
+    },
+    refused: async (event) => {
+      await register.refused(event);
+      await aside(async () => {
+        const user = await findByName(store, event.user);
+        const { sourceAddress, code, detail } = event;
+        const about = { user, name: event.user, sourceAddress, code, detail };
+        await events.append([
+          event.wanted === 'sign-in'
+            ? { kind: 'sign-in-failed', ...about, authentication: '' }
+            : { kind: 'session-refused', ...about, session: undefined, wanted: event.wanted },
+        ]);
+      });
+      if (event.code === 'prohibited-time') await aside(() => oversight.prohibited(event.user, 'session'));
+    },
+  };
+};
+
+const findByName = (store: Store, name: string): Promise<EventUser | undefined> =>
+  store.db
+    .selectFrom('users')
+    .select(['id', 'name'])
+    .where('name', '=', name.toWellFormed().replaceAll('\0', '\ufffd'))
+    .executeTakeFirst();
+
+/** Disabling users, with each an event. */
+export const overseenUserLock = (
+  lock: UserLock,
+  { store, events }: Pick<OversightParts, 'store' | 'events'>,
+): UserLock => ({
+  disable: async (userName, reason) => {
+    await lock.disable(userName, reason);
+    const user = await findByName(store, userName);
+    if (user !== undefined) await events.append([{ kind: 'user-disabled', user, by: 'policy', reason }]);
   },
 });
