@@ -5,7 +5,7 @@ import { analyse } from './analysis/analyse.ts';
 import type { Analysis, Grammar } from './analysis/types.ts';
 import { type Counters, type Decision, type Operation, PolicySet, type SessionContext } from './match.ts';
 import { type ParsedRuleSet, type PolicyProblem, parseRuleSet } from './rules/parse.ts';
-import type { Example } from './rules/schema.ts';
+import { actions, type Example } from './rules/schema.ts';
 
 export interface CompiledPolicy {
   /** Holds what compiled; only to be used when `problems` is empty. */
@@ -146,6 +146,8 @@ export interface RecordedCommand {
   readonly line: string;
   readonly grammar?: Grammar | undefined;
   readonly context: SessionContext;
+  /** What was done, where it is no command: files and forwards. */
+  readonly operations?: readonly Operation[] | undefined;
   /** Whatever identifies it to the reader: a session, a moment. */
   readonly session?: string | undefined;
 }
@@ -160,30 +162,112 @@ export interface BacktestHit {
   readonly action: string;
 }
 
+/** Which recorded commands are tried; what is left out is no condition. */
+export interface BacktestFilter {
+  /** Milliseconds since the epoch, the first inclusive. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly users?: readonly string[] | undefined;
+  readonly groups?: readonly string[] | undefined;
+  readonly devices?: readonly string[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** By what hits are counted beside the rules. */
+export const backtestKeys = ['user', 'group', 'device', 'tag', 'day'] as const;
+export type BacktestKey = (typeof backtestKeys)[number];
+
 export interface BacktestResult {
   readonly commands: number;
   readonly hits: number;
   /** By action, each command counted once by its most severe. */
   readonly byAction: ReadonlyMap<string, number>;
   readonly byRule: ReadonlyMap<string, { readonly hits: number; readonly users: ReadonlySet<string> }>;
+  /** Of each user, group, device, tag or day: commands, and those that met a rule. A user may be in several groups. */
+  readonly by: Readonly<
+    Record<BacktestKey, ReadonlyMap<string, { readonly commands: number; readonly hits: number }>>
+  >;
 }
+
+const among = (wanted: readonly string[] | undefined, found: readonly string[]): boolean =>
+  wanted === undefined || wanted.some((name) => found.includes(name));
+
+const fits = ({ context }: RecordedCommand, filter: BacktestFilter): boolean =>
+  context.at.getTime() >= (filter.since ?? Number.NEGATIVE_INFINITY) &&
+  context.at.getTime() < (filter.until ?? Number.POSITIVE_INFINITY) &&
+  among(filter.users, [context.user]) &&
+  among(filter.groups, context.groups) &&
+  among(filter.devices, [context.device]) &&
+  among(filter.tags, context.tags);
+
+const keysOf = ({
+  user,
+  groups,
+  device,
+  tags,
+  at,
+}: SessionContext): Readonly<Record<BacktestKey, readonly string[]>> => ({
+  user: [user],
+  group: groups,
+  device: [device],
+  tag: tags,
+  day: [Number.isNaN(at.getTime()) ? '' : at.toISOString().slice(0, 10)],
+});
+
+/** All matches of all that was done, and the most severe action. */
+const decideRecorded = (
+  set: PolicySet,
+  recorded: RecordedCommand,
+  counters: Counters,
+): Pick<Decision, 'action' | 'matches'> => {
+  const { operations, context, line, grammar } = recorded;
+  if (operations === undefined) return set.decide(analyse(line, { grammar }), context, counters);
+  const decisions = operations.map((operation) => set.decideOperation(operation, context, counters));
+  const severity = ({ action }: Decision): number => (action === 'none' ? -1 : actions.indexOf(action));
+  const [worst] = [...decisions].sort((a, b) => severity(b) - severity(a));
+  const matches = new Map(
+    decisions.flatMap((decision) => decision.matches.map((match) => [match.rule, match])),
+  );
+  return { action: worst?.action ?? 'none', matches: [...matches.values()] };
+};
 
 /** Runs a policy over recorded commands: whom it would have met. Counts occurrences as a live session would, per user. */
 export async function backtest(
   set: PolicySet,
   commands: AsyncIterable<RecordedCommand> | Iterable<RecordedCommand>,
   onHit: (hit: BacktestHit) => void = () => {},
+  filter: BacktestFilter = {},
 ): Promise<BacktestResult> {
   let total = 0;
   let hits = 0;
   const byAction = new Map<string, number>();
   const byRule = new Map<string, { hits: number; users: Set<string> }>();
   const counted = new Map<string, number>();
+  const by: Record<BacktestKey, Map<string, { commands: number; hits: number }>> = {
+    user: new Map(),
+    group: new Map(),
+    device: new Map(),
+    tag: new Map(),
+    day: new Map(),
+  };
+  const count = (context: SessionContext, hit: boolean): void => {
+    const found = keysOf(context);
+    for (const key of backtestKeys) {
+      for (const value of found[key]) {
+        const entry = by[key].get(value) ?? { commands: 0, hits: 0 };
+        entry.commands++;
+        if (hit) entry.hits++;
+        by[key].set(value, entry);
+      }
+    }
+  };
   for await (const c of commands) {
+    if (!fits(c, filter)) continue;
     total++;
-    const decision = set.decide(analyse(c.line, { grammar: c.grammar }), c.context, {
+    const decision = decideRecorded(set, c, {
       occurrences: (rule) => counted.get(`${c.context.user}\n${rule}`) ?? 0,
     });
+    count(c.context, decision.matches.length > 0);
     if (decision.matches.length === 0) continue;
     hits++;
     byAction.set(decision.action, (byAction.get(decision.action) ?? 0) + 1);
@@ -205,5 +289,5 @@ export async function backtest(
       });
     }
   }
-  return { commands: total, hits, byAction, byRule };
+  return { commands: total, hits, byAction, byRule, by };
 }

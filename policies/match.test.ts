@@ -320,6 +320,49 @@ describe('files', () => {
     expect(result).toMatchObject({ commands: 4, hits: 3 });
     expect(Object.fromEntries(result.byAction)).toEqual({ log: 2, block: 1 });
   });
+  it('a back-test is bounded by time, group and tag, and counts by them', async () => {
+    const set = rules('{name: a, action: block, match: "rm **", scope: {groups: [operators]}}');
+    const line = (user: string, groups: string[], tags: string[], day: string, text = 'rm x') => ({
+      line: text,
+      context: { ...context, user, groups, tags, at: new Date(`${day}T12:00:00Z`) },
+    });
+    const recorded = [
+      line('alice', ['operators'], ['production'], '2030-01-01'),
+      line('alice', ['operators'], ['test'], '2030-01-02'),
+      line('alice', ['operators'], ['production'], '2030-01-02', 'ls'),
+      line('bob', ['developers'], ['production'], '2030-01-03'),
+    ];
+    const counts = async (filter: Parameters<typeof backtest>[3]) => {
+      const { commands, hits } = await backtest(set, recorded, undefined, filter);
+      return [commands, hits];
+    };
+    expect(await counts({})).toEqual([4, 2]);
+    expect(await counts({ since: Date.parse('2030-01-02'), until: Date.parse('2030-01-03') })).toEqual([
+      2, 1,
+    ]);
+    expect(await counts({ groups: ['developers', 'others'] })).toEqual([1, 0]);
+    expect(await counts({ groups: ['operators'], tags: ['production'] })).toEqual([2, 1]);
+    expect(await counts({ users: ['bob'] })).toEqual([1, 0]);
+    const { by } = await backtest(set, recorded);
+    expect(Object.fromEntries(by.tag)).toEqual({
+      production: { commands: 3, hits: 1 },
+      test: { commands: 1, hits: 1 },
+    });
+    expect([...by.day.keys()]).toEqual(['2030-01-01', '2030-01-02', '2030-01-03']);
+  });
+  it('a back-test judges file operations and forwards as what they were', async () => {
+    const set = rules(
+      '{name: a, action: block, path: "/etc/**", access: write}',
+      '{name: b, forward: "10.0.0.0/8"}',
+    );
+    const done = (operations: readonly Operation[]) => ({ line: 'put /etc/passwd', context, operations });
+    const result = await backtest(set, [
+      done([{ channel: 'sftp', operation: 'write', path: '/etc/passwd' }]),
+      done([{ channel: 'sftp', operation: 'read', path: '/etc/passwd' }]),
+      done([{ channel: 'forward', address: '10.1.1.1', port: 22 }]),
+    ]);
+    expect(Object.fromEntries(result.byAction)).toEqual({ block: 1, log: 1 });
+  });
 });
 
 describe('the index', () => {

@@ -37,15 +37,39 @@ const read = (json: string): unknown => {
   }
 };
 
+/** The groups of users and the tags of devices as they are now; a command does not remember those of its time. */
+const readBelonging = async (
+  store: Store,
+): Promise<{
+  readonly groups: (userId: string) => readonly string[];
+  readonly tags: (deviceId: string) => readonly string[];
+}> => {
+  const [groups, tags] = await Promise.all([
+    store.db.selectFrom('user_groups').select(['user_id', 'group_name']).execute(),
+    store.db.selectFrom('device_tags').select(['device_id', 'tag']).execute(),
+  ]);
+  const groupsOf = Map.groupBy(groups, (row) => row.user_id);
+  const tagsOf = Map.groupBy(tags, (row) => row.device_id);
+  return {
+    groups: (userId) => (groupsOf.get(userId) ?? []).map((row) => row.group_name).sort(),
+    tags: (deviceId) => (tagsOf.get(deviceId) ?? []).map((row) => row.tag).sort(),
+  };
+};
+
 /** Everything that is stored, for programs. */
-const whole = (row: CommandsTable): Readonly<Record<string, unknown>> => ({
+const whole = (
+  row: CommandsTable,
+  belonging: Awaited<ReturnType<typeof readBelonging>>,
+): Readonly<Record<string, unknown>> => ({
   id: row.id,
   session: row.session_id,
   channel: row.channel,
   at: new Date(row.at).toISOString(),
   second: row.recording_offset / 1000,
   user: row.user_name,
+  groups: belonging.groups(row.user_id),
   device: row.device_name,
+  tags: belonging.tags(row.device_id),
   credential: row.credential_name,
   account: row.account,
   source: row.source_address,
@@ -152,8 +176,10 @@ export const registerCommand = (program: Command): void => {
           return;
         }
         const rows = await readAll(store, filter, options.limit);
-        if (options.json === true) for (const row of rows) process.stdout.write(jsonLine(whole(row)));
-        else {
+        if (options.json === true) {
+          const belonging = await readBelonging(store);
+          for (const row of rows) process.stdout.write(jsonLine(whole(row, belonging)));
+        } else {
           const heads = ['at', 'user', 'device', 'account', 'outcome', 'how', 'command', 'rules', 'session'];
           printList(process.stdout, rows.map(short), heads, false);
         }

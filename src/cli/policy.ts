@@ -6,13 +6,22 @@ import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
 import type { Grammar } from '../../policies/analysis/types.ts';
-import { type BacktestHit, backtest, type RecordedCommand, testLine } from '../../policies/check.ts';
+import {
+  type BacktestHit,
+  type BacktestKey,
+  backtest,
+  backtestKeys,
+  type RecordedCommand,
+  testLine,
+} from '../../policies/check.ts';
 import { type LoadedPolicy, loadPolicies, packsDirectory } from '../../policies/load.ts';
-import type { SessionContext } from '../../policies/match.ts';
+import type { Operation, SessionContext } from '../../policies/match.ts';
+import type { Access } from '../../policies/rules/schema.ts';
 import { type ImportedRule, importSigmaRule, sigmaPolicy } from '../../policies/sigma.ts';
 import { shown } from '../directory/shown-text.ts';
 import { CliError, EXIT } from './exit.ts';
 import { jsonLine } from './output.ts';
+import { readSince } from './since.ts';
 
 const grammars = ['posix-shell', 'fish', 'csh', 'network-cli', 'sql', 'python'] as const;
 const channels = ['shell', 'exec', 'sftp', 'scp', 'forward', 'agent', 'x11'] as const;
@@ -97,6 +106,54 @@ const field = (value: object, name: string): string | undefined => {
   return typeof found === 'string' ? found : undefined;
 };
 
+const words = (value: object, name: string): readonly string[] => {
+  const found: unknown = name in value ? Reflect.get(value, name) : undefined;
+  return Array.isArray(found) ? found.filter((entry: unknown) => typeof entry === 'string') : [];
+};
+
+/** What the words of file operations in the log do to their paths. */
+const ACCESS: Readonly<Record<string, Access>> = {
+  put: 'write',
+  get: 'read',
+  hash: 'read',
+  copy: 'write',
+  remove: 'delete',
+  rmdir: 'delete',
+  mkdir: 'write',
+  rename: 'rename',
+  symlink: 'write',
+  hardlink: 'write',
+  truncate: 'write',
+  setstat: 'attributes',
+  list: 'list',
+  stat: 'list',
+};
+
+/** Operations on files and forwards, from what the log says of them; undefined: it is a command. */
+const operationsOf = (value: object, kind: Channel): readonly Operation[] | undefined => {
+  const analysed: unknown = 'analysed' in value ? value.analysed : undefined;
+  if (typeof analysed !== 'object' || analysed === null) return undefined;
+  const word = field(analysed, 'operation');
+  if (word === undefined) return undefined;
+  if (kind === 'sftp' || kind === 'scp') {
+    const access = ACCESS[word];
+    const [path = field(analysed, 'path'), to] = words(analysed, 'paths');
+    if (access === undefined || path === undefined) return [];
+    return [{ channel: kind, operation: access, path, ...(to === undefined ? {} : { to }) }];
+  }
+  const address = field(analysed, 'address');
+  const port: unknown = 'port' in analysed ? analysed.port : undefined;
+  if (address === undefined || typeof port !== 'number') return undefined;
+  return [
+    {
+      channel: 'forward',
+      address,
+      port,
+      ...(field(analysed, 'protocol') === 'ssh' ? { protocol: 'ssh' as const } : {}),
+    },
+  ];
+};
+
 /** Lines as `command list --json` prints them. */
 async function* recorded(file: string): AsyncIterable<RecordedCommand> {
   const input = file === '-' ? process.stdin : createReadStream(file);
@@ -116,17 +173,19 @@ async function* recorded(file: string): AsyncIterable<RecordedCommand> {
     if (text === undefined) continue;
     const kind = field(value, 'kind');
     const wanted = field(value, 'grammar');
+    const channel = channels.find((c) => c === kind) ?? 'shell';
     yield {
       line: text,
       grammar: grammars.find((g) => g === wanted),
       session: field(value, 'session'),
+      operations: operationsOf(value, channel),
       context: {
         user: field(value, 'user') ?? '',
-        groups: [],
+        groups: words(value, 'groups'),
         device: field(value, 'device') ?? '',
-        tags: [],
+        tags: words(value, 'tags'),
         credential: field(value, 'credential') ?? '',
-        channel: channels.find((c) => c === kind) ?? 'shell',
+        channel,
         context: field(value, 'context'),
         at: new Date(field(value, 'at') ?? 0),
       },
@@ -136,7 +195,18 @@ async function* recorded(file: string): AsyncIterable<RecordedCommand> {
 
 const runBacktest = async (
   file: string,
-  options: { readonly policies?: readonly string[]; readonly json?: boolean; readonly summary?: boolean },
+  options: {
+    readonly policies?: readonly string[];
+    readonly json?: boolean;
+    readonly summary?: boolean;
+    readonly since?: number;
+    readonly until?: number;
+    readonly user?: readonly string[];
+    readonly group?: readonly string[];
+    readonly device?: readonly string[];
+    readonly tag?: readonly string[];
+    readonly by?: BacktestKey;
+  },
 ): Promise<void> => {
   const loaded = await load(options.policies);
   const print = (hit: BacktestHit): void => {
@@ -147,7 +217,17 @@ const runBacktest = async (
         `${hit.at.toISOString()}  ${shown(hit.user, 40)}  ${shown(hit.device, 40)}  ${hit.action}  ${hit.rule}  ${shown(hit.line, 120)}\n`,
       );
   };
-  const result = await backtest(loaded.set, recorded(file), print);
+  const result = await backtest(loaded.set, recorded(file), print, {
+    since: options.since,
+    until: options.until,
+    users: options.user,
+    groups: options.group,
+    devices: options.device,
+    tags: options.tag,
+  });
+  const counted = [...(options.by === undefined ? [] : result.by[options.by])].sort(
+    (a, b) => b[1].hits - a[1].hits || (a[0] < b[0] ? -1 : 1),
+  );
   const rules = [...result.byRule].sort((a, b) => b[1].hits - a[1].hits);
   if (options.json === true) {
     out(
@@ -156,6 +236,9 @@ const runBacktest = async (
         hits: result.hits,
         byAction: Object.fromEntries(result.byAction),
         rules: rules.map(([rule, r]) => ({ rule, hits: r.hits, users: [...r.users].sort() })),
+        ...(options.by === undefined
+          ? {}
+          : { by: options.by, counts: counted.map(([of, counts]) => ({ of, ...counts })) }),
       }),
     );
     return;
@@ -163,6 +246,9 @@ const runBacktest = async (
   out(`${result.commands} commands, ${result.hits} would have met a rule\n`);
   for (const [action, count] of result.byAction) out(`  ${action}: ${count}\n`);
   for (const [rule, r] of rules) out(`  ${String(r.hits).padStart(6)}  ${rule}  (${r.users.size} users)\n`);
+  if (options.by !== undefined) out(`by ${options.by}, of so many commands:\n`);
+  for (const [of, { hits, commands }] of counted)
+    out(`  ${String(hits).padStart(6)}  ${shown(of, 80)}  (${commands})\n`);
 };
 
 async function* sigmaFiles(path: string, depth = 0): AsyncIterable<string> {
@@ -238,6 +324,13 @@ export const registerPolicy = (program: Command): void => {
     )
     .argument('<file>', 'a file of JSON lines, or - for standard input')
     .option('--policies <path...>', 'rule files or folders (default: the packs that ship)')
+    .option('--since <when>', 'submitted since: 2h, 7d, or a date', (text) => readSince(text))
+    .option('--until <when>', 'submitted before', (text) => readSince(text))
+    .option('--user <name...>', 'of these users only')
+    .option('--group <name...>', 'of users in one of these groups only')
+    .option('--device <name...>', 'on these devices only')
+    .option('--tag <name...>', 'on devices with one of these tags only')
+    .addOption(new Option('--by <what>', 'count hits by').choices([...backtestKeys]))
     .option('--summary', 'totals only')
     .option('--json', 'one object a line')
     .action(runBacktest);
