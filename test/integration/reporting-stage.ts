@@ -39,6 +39,7 @@ const files: Record<Shell, Readonly<Record<string, string>>> = {
 
 export interface Row {
   readonly command: string;
+  readonly candidates: readonly unknown[];
   readonly how: string;
   readonly confidence: number;
   readonly outcome: string;
@@ -184,6 +185,7 @@ export class ReportingStage {
 
 const asRow = (row: Readonly<Record<string, unknown>>): Row => ({
   command: String(row['command']),
+  candidates: Array.isArray(row['candidates']) ? row['candidates'] : [],
   how: String(row['how']),
   confidence: Number(row['confidence']),
   outcome: String(row['outcome']),
