@@ -370,7 +370,7 @@ export class ChannelPair implements Disposable {
     if (this.#phase === 'setup') {
       const setup = this.#setup;
       if (setup === undefined) reply.settle(false);
-      else if (this.#session.setupHeld ?? this.#session.held) this.#waitWith(name, body, reply);
+      else if (this.#setupWaits(name)) this.#waitWith(name, body, reply);
       else setup(name, body, reply);
       return;
     }
@@ -510,6 +510,13 @@ export class ChannelPair implements Disposable {
       this.#pumpingDevice = false;
     }
     this.#replenishDevice();
+  }
+
+  /** What would be judged waits for the end of a hold, and all that comes after it; a terminal may be there before. */
+  #setupWaits(name: string): boolean {
+    if (!this.#session.held) return false;
+    const { setupHeld = true } = this.#session;
+    return setupHeld || name === 'exec' || name === 'subsystem' || this.#waiting.length > 0;
   }
 
   /** A request of a client that sets a channel up while the session is held. */

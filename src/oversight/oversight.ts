@@ -148,9 +148,10 @@ export class Oversight implements SessionOversight, AsyncDisposable {
     }
     if (risk.action !== undefined) {
       session.action = risk.action;
-      session.suspiciousAt = now();
+      const suspicious = risk.score >= current.minimumSuspiciousScore;
+      if (suspicious) session.suspiciousAt = now();
       await this.#note(session, 'refused');
-      await this.#suspicious(session, risk);
+      if (suspicious) await this.#suspicious(session, risk);
       if (risk.action === 'blockSessionAndUser') await this.#disable(start.user, risk);
       return {
         kind: 'refuse',
@@ -610,6 +611,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       check: (answers) => identifier.check(user.name, session.start.sourceAddress, answers),
       decided: (outcome, method) => {
         this.#decide(user, {
+          demand: demand.id,
           outcome,
           in: session.id,
           method: method === '' ? undefined : method,

@@ -328,6 +328,8 @@ export const requireReauthentication = (
   });
 
 export interface Decision {
+  /** What was asked; undefined: whatever waits. One that is decided already is not decided again, nor is its successor. */
+  readonly demand?: string | undefined;
   readonly outcome: 'passed' | 'failed' | 'timed-out' | 'waived';
   readonly at: number;
   /** A session's id, `sign-in`, or who decided. */
@@ -354,7 +356,9 @@ export const decideReauthentication = (
   store.transaction(async (trx) => {
     const waits = await waitingOf(trx, user.id);
     const row = await readRow(trx, user, settings, decision.at);
-    if (waits.length === 0) return { rating: whole(row.rating), changes: [], asked: undefined, decided: [] };
+    const { demand } = decision;
+    if (waits.length === 0 || (demand !== undefined && !waits.some(({ id }) => id === demand)))
+      return { rating: whole(row.rating), changes: [], asked: undefined, decided: [] };
     await trx
       .updateTable('reauthentications')
       .set({

@@ -89,8 +89,17 @@ describe('a session', () => {
       'This is unusual for you: the address you come from (127.0.0.1; usually 192.0.2.10)',
     );
     expect(await lastSession()).toMatchObject({ endReason: 'unusual-session', action: 'blockSession' });
-    // Two points for fifteen of risk: three of fifteen cost 0.4.
-    expect(await rating()).toBe(4.6);
+    // Three of fifteen points cost 0.4, from the least score on that is suspicious.
+    expect(await rating()).toBe(5);
+    await set('minimumSuspiciousScore', '3');
+    await eventually('a refused session costs its points', async () => {
+      expect((await site.alice.ssh(['true'])).code).toBe(255);
+      return Number(await rating()) < 5;
+    });
+    const [row] = await site.gateway.rows('rating', 'show', 'alice');
+    expect(row).toMatchObject({ cause: 'suspicious-session' });
+    expect(Number(row?.['before']) - Number(row?.['after'])).toBeCloseTo(0.4, 5);
+    await set('minimumSuspiciousScore', '5');
     const looked = await site.gateway.rows('rating', 'what-if', '--set', 'actions.origin.blockSession=false');
     expect(looked.some((found) => String(found['before']).includes('blockSession'))).toBe(true);
     await set('actions.origin.blockSession', 'false');

@@ -8,7 +8,12 @@ import { createEventLog, readEvents } from '../../src/events/event-log.ts';
 import { type DemandParts, decideDemand, requireDemand, takeFacts } from '../../src/oversight/demands.ts';
 import { learnSession, PeerGroups, readHabits } from '../../src/oversight/profiles.ts';
 import { askWhatIf, listRatings, markExpected, readLedger } from '../../src/oversight/rating-views.ts';
-import { decideReauthentication, recompute, recordFacts } from '../../src/oversight/ratings.ts';
+import {
+  decideReauthentication,
+  recompute,
+  recordFacts,
+  waitingReauthentications,
+} from '../../src/oversight/ratings.ts';
 import type { Store } from '../../src/store/store.ts';
 import { onBothStores } from '../store/both-stores.ts';
 
@@ -225,7 +230,11 @@ onBothStores('what behaviour keeps', (bench) => {
     ]);
     expect(answers.filter((answer) => answer)).toHaveLength(1);
     await requireDemand(parts, alice, { actor: 'cli:carol', reason: '' });
-    expect(await decideDemand(parts, alice, { ...decision, outcome: 'failed' })).toBe(true);
+    const [asked] = await waitingReauthentications(store, alice.id);
+    const late = { ...decision, demand: asked?.id, outcome: 'failed' } as const;
+    expect(await decideDemand(parts, alice, late)).toBe(true);
+    // Another session of theirs ran out of time for the same demand: what follows it is not failed as well.
+    expect(await decideDemand(parts, alice, late)).toBe(false);
     const rows = await store.db
       .selectFrom('reauthentications')
       .select('outcome')

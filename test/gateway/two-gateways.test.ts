@@ -48,6 +48,21 @@ describe.skipIf(!haveSshd || postgresPrograms() === undefined)('two gateways wit
     );
   });
 
+  it('holds a session at one gateway until the other says that its user need not prove who they are', async () => {
+    using shell = site.alice.terminal();
+    await shell.until('device$ ');
+    expect((await second.sallyport(['reauth', 'require', 'alice'])).code).toBe(0);
+    await shell.until('an administrator asks for it');
+    shell.type('echo held-$((40+2))\r');
+    expect((await second.sallyport(['reauth', 'waive', 'alice'])).code).toBe(0);
+    await shell.until('\x1b[?1049l');
+    shell.type('echo free-$((40+2))\r');
+    await shell.until('free-42');
+    expect(shell.shown).not.toContain('held-42');
+    shell.type('exit\r');
+    await shell.ended();
+  });
+
   it('ends a session at one gateway by an order given at the other', async () => {
     using shell = site.alice.terminal();
     await shell.until('device$ ');
