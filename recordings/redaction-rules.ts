@@ -17,8 +17,7 @@ interface CompiledRule {
   readonly name: string;
   readonly pattern: RE2JS;
   readonly until: RE2JS | undefined;
-  /** With which every match begins; empty when that can't be told. */
-  readonly literal: string;
+  readonly beginnings: Beginnings;
 }
 
 /** A line longer than this is looked at before it ends. Characters. */
@@ -36,13 +35,33 @@ const unfinishedSequence =
 /** A title, say: text that is not on the screen. */
 const strings = /(\u001b[\]P_^X])([^\u0007\u001b]+)/g;
 
-/** The characters with which every match of an expression begins. Errs to none. */
-export function literalStart(pattern: string): string {
-  const literal = /^[A-Za-z0-9_ =:;,"'@#%&<>/~-]*/.exec(pattern)?.[0] ?? '';
-  const rest = pattern.slice(literal.length);
-  if (pattern.includes('|')) return '';
+/** What every match of an expression begins with, one or the other of it; none where that can't be told. */
+export interface Beginnings {
+  readonly texts: readonly string[];
+  /** In whatever case; the texts are in lower case then. */
+  readonly anyCase: boolean;
+}
+
+const plainText = `[A-Za-z0-9_ =:;,"'@#%&<>/~-]`;
+const plainGroup = new RegExp(String.raw`^\((?:\?:)?(${plainText}+(?:\|${plainText}+)*)\)(?![?*{])`);
+const plainBeginning = new RegExp(`^${plainText}*`);
+
+/** Reads only the plainest of expressions; errs to none. */
+export function beginningsOf(pattern: string): Beginnings {
+  const anyCase = pattern.startsWith('(?i)');
+  const expression = anyCase ? pattern.slice(4) : pattern;
+  const told = (texts: readonly string[]): Beginnings => ({
+    texts: anyCase ? texts.map((text) => text.toLowerCase()) : texts,
+    anyCase,
+  });
+  const group = plainGroup.exec(expression);
+  const rest = expression.slice(group?.[0].length ?? 0);
+  if (rest.includes('|') || /\(\?[^:]/.test(rest)) return told([]);
+  if (group?.[1] !== undefined) return told(group[1].split('|'));
+  const text = plainBeginning.exec(expression)?.[0] ?? '';
   // A quantifier takes the character before it along.
-  return /^[?*+{]/.test(rest) ? literal.slice(0, -1) : literal;
+  const sure = /^[?*+{]/.test(expression.slice(text.length)) ? text.slice(0, -1) : text;
+  return told(sure === '' ? [] : [sure]);
 }
 
 function compile(pattern: string, name: string): RE2JS {
@@ -67,7 +86,7 @@ export class RedactionRules {
         name: name.replace(/[^\w.-]/g, '').slice(0, 64),
         pattern: compiled,
         until: until === undefined ? undefined : compile(until, name),
-        literal: literalStart(pattern),
+        beginnings: beginningsOf(pattern),
       };
     });
   }
@@ -146,9 +165,12 @@ export class RedactingStream {
   feed(text: string): string {
     this.#held += text;
     let out = '';
-    for (let end = this.#held.indexOf('\n'); end >= 0; end = this.#held.indexOf('\n')) {
-      out += this.#line(this.#held.slice(0, end + 1));
-      this.#held = this.#held.slice(end + 1);
+    const complete = this.#held.lastIndexOf('\n') + 1;
+    if (complete > 0) {
+      const lines = this.#held.slice(0, complete);
+      this.#held = this.#held.slice(complete);
+      if (this.#surelyFree(lines)) out = lines;
+      else for (const [line] of lines.matchAll(/[^\n]*\n/g)) out += this.#line(line);
     }
     const free = this.#freeUntil();
     if (free > 0) {
@@ -165,6 +187,15 @@ export class RedactingStream {
     return held === '' ? '' : this.#line(held);
   }
 
+  /** True when it is plain that nothing in these lines matches: most of the time, where rules begin with plain characters. */
+  #surelyFree(lines: string): boolean {
+    if (this.#inside !== undefined) return false;
+    const absent = (text: string): boolean =>
+      this.#rules.every(({ beginnings }) => !mayBegin(text, beginnings));
+    // What stands in titles is looked at as it came, what is on the screen without what is not.
+    return absent(lines) && absent(lines.replace(invisible, ''));
+  }
+
   /** How much of the line under way no match can begin in, or, of one that is too long, does not lie across. */
   #freeUntil(): number {
     const held = this.#held;
@@ -173,9 +204,9 @@ export class RedactingStream {
     if (this.#inside !== undefined) return 0;
     const line = seen(held.slice(0, unfinishedSequence.exec(held)?.index));
     let free = line.text.length;
-    for (const { literal } of this.#rules) {
-      if (literal === '') return 0;
-      free = Math.min(free, possibleStart(line.text, literal));
+    for (const { beginnings } of this.#rules) {
+      if (beginnings.texts.length === 0) return 0;
+      free = Math.min(free, possibleStart(line.text, beginnings));
     }
     return placeOf(line, free, line.length);
   }
@@ -244,7 +275,7 @@ export class RedactingStream {
   ): { readonly rule: CompiledRule; readonly start: number; readonly end: number } | undefined {
     let best: { readonly rule: CompiledRule; readonly start: number; readonly end: number } | undefined;
     for (const rule of this.#rules) {
-      if (rule.literal !== '' && !text.includes(rule.literal)) continue;
+      if (!mayBegin(text, rule.beginnings)) continue;
       const matcher = rule.pattern.matcher(text);
       if (!matcher.find() || matcher.end() === matcher.start()) continue;
       const [start, end] = [matcher.start(), matcher.end()];
@@ -256,12 +287,30 @@ export class RedactingStream {
   }
 }
 
-/** The first place from which `literal` stands in the text, or may yet when it goes on. */
-function possibleStart(text: string, literal: string): number {
-  const whole = text.indexOf(literal);
-  if (whole >= 0) return whole;
-  for (let length = Math.min(literal.length - 1, text.length); length > 0; length -= 1) {
-    if (text.endsWith(literal.slice(0, length))) return text.length - length;
+/** The text as beginnings are compared with it; undefined where that moves its characters. */
+function compared(text: string, { anyCase }: Beginnings): string | undefined {
+  if (!anyCase) return text;
+  const lower = text.toLowerCase();
+  return lower.length === text.length ? lower : undefined;
+}
+
+function mayBegin(text: string, beginnings: Beginnings): boolean {
+  const { texts } = beginnings;
+  const other = compared(text, beginnings);
+  return texts.length === 0 || other === undefined || texts.some((one) => other.includes(one));
+}
+
+/** The first place from which one of the beginnings stands in the text, or may yet when it goes on. */
+function possibleStart(text: string, beginnings: Beginnings): number {
+  const other = compared(text, beginnings);
+  if (other === undefined) return 0;
+  let first = text.length;
+  for (const one of beginnings.texts) {
+    const whole = other.indexOf(one);
+    if (whole >= 0) first = Math.min(first, whole);
+    for (let length = Math.min(one.length - 1, other.length); length > 0; length -= 1) {
+      if (other.endsWith(one.slice(0, length))) first = Math.min(first, other.length - length);
+    }
   }
-  return text.length;
+  return first;
 }

@@ -228,7 +228,7 @@ describe('a recording', () => {
 });
 
 /** The script that is killed is a process of its own; more rounds take longer. */
-const rounds = Number(process.env['SALLYPORT_TEST_KILLS'] ?? 20);
+const rounds = Number(process.env['SALLYPORT_TEST_KILLS'] ?? 10);
 
 describe('recovery', () => {
   const recover = () => recoverRecordings(root, signer, { reason: 'gateway-crashed', now: 0 });
