@@ -23,7 +23,9 @@ RUN npm run build \
  && mkdir -p /app/bin /app/policies \
  && cp -r dist node_modules package.json LICENSE /app/ \
  && cp bin/sallyport /app/bin/ \
- && cp -r policies/packs /app/policies/
+ && cp -r policies/packs /app/policies/ \
+ && mkdir -p /app/console \
+ && cp -r console/dist /app/console/
 
 FROM node:24-bookworm-slim
 RUN groupadd --system --gid 10022 sallyport \

@@ -40,6 +40,8 @@ const compress = () => {
 const wanted = sources();
 const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 if (!(process.argv.includes('--if-changed') && fresh)) {
+  // Whoever runs this may have another mode in mind for itself.
+  process.env.NODE_ENV = 'production';
   const vite = await import('vite').catch(() => undefined);
   if (vite === undefined) {
     process.stderr.write('the console is not built: Vite is not installed (npm ci without --omit=dev)\n');

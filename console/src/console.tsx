@@ -26,6 +26,16 @@ const SessionPage = lazy(() => import('./pages/session.tsx'));
 const Commands = lazy(() => import('./pages/commands.tsx'));
 const Policies = lazy(() => import('./pages/policies.tsx'));
 const Directory = lazy(() => import('./pages/directory.tsx'));
+const Ratings = lazy(() => import('./pages/ratings.tsx'));
+const UserRating = lazy(() => import('./pages/ratings.tsx').then((page) => ({ default: page.UserRating })));
+const Behaviour = lazy(() => import('./pages/behaviour.tsx'));
+const Reauthentications = lazy(() =>
+  import('./pages/behaviour.tsx').then((page) => ({ default: page.Reauthentications })),
+);
+const AuditQueue = lazy(() => import('./pages/audit-queue.tsx'));
+const CredentialViews = lazy(() =>
+  import('./pages/audit-queue.tsx').then((page) => ({ default: page.CredentialViews })),
+);
 const Settings = lazy(() => import('./pages/settings.tsx'));
 const Recordings = lazy(() => import('./pages/recordings.tsx'));
 const Changes = lazy(() => import('./pages/changes.tsx'));
@@ -46,6 +56,16 @@ const places: readonly Place[] = [
   { path: '/sessions', label: 'Sessions', needs: 'sessions.read', page: <Sessions /> },
   { path: '/commands', label: 'Audited commands', needs: 'commands.read', page: <Commands /> },
   { path: '/recordings', label: 'Recordings', needs: 'recordings.read', page: <Recordings /> },
+  { path: '/ratings', label: 'Users rating', needs: 'ratings.read', page: <Ratings /> },
+  { path: '/behaviour', label: 'Behaviour analysis', needs: 'ratings.read', page: <Behaviour /> },
+  {
+    path: '/reauthentications',
+    label: 'Re-authentications',
+    needs: 'ratings.read',
+    page: <Reauthentications />,
+  },
+  { path: '/credential-views', label: 'Credential views', needs: 'findings.read', page: <CredentialViews /> },
+  { path: '/audit-queue', label: 'Audit queue', needs: 'findings.read', page: <AuditQueue /> },
   { path: '/policies', label: 'Policies', needs: 'policies.read', page: <Policies /> },
   { path: '/users', label: 'Users', needs: 'directory.read', page: <Directory kind="users" /> },
   { path: '/devices', label: 'Devices', needs: 'directory.read', page: <Directory kind="devices" /> },
@@ -63,6 +83,7 @@ const places: readonly Place[] = [
 const titleOf = (pathname: string): string => {
   if (pathname === '/account') return 'Your account';
   if (/^\/sessions\/./.test(pathname)) return 'Session';
+  if (/^\/ratings\/./.test(pathname)) return 'Rating';
   return places.find(({ path }) => path === pathname)?.label ?? '';
 };
 
@@ -132,7 +153,7 @@ const Frame = ({ who }: { readonly who: Who }) => {
             to={path}
             label={label}
             onClick={close}
-            active={path === '/' ? pathname === '/' : pathname.startsWith(path)}
+            active={pathname === path || (path !== '/' && pathname.startsWith(`${path}/`))}
             aria-current={pathname === path ? 'page' : undefined}
           />
         ))}
@@ -145,6 +166,9 @@ const Frame = ({ who }: { readonly who: Who }) => {
             ))}
             {who.permissions.includes('sessions.read') ? (
               <Route path="/sessions/:id" element={<SessionPage />} />
+            ) : null}
+            {who.permissions.includes('ratings.read') ? (
+              <Route path="/ratings/:name" element={<UserRating />} />
             ) : null}
             <Route path="/account" element={<Account />} />
             <Route path="*" element={<Navigate to={mine[0]?.path ?? '/account'} replace />} />

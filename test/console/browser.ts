@@ -65,7 +65,7 @@ export class ConsoleBrowser implements AsyncDisposable {
         '--disable-sync',
       ],
     });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(60_000);
     const page = context.pages()[0] ?? (await context.newPage());
     return new ConsoleBrowser(context, page, profile, url);
   }

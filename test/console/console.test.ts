@@ -45,6 +45,14 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
     await page.getByRole('alert').waitFor();
     found.push(...(await browser.audit('sign-in')));
     await browser.signIn('dana', password);
+    await page.locator('.recharts-surface').or(page.getByText('No commands today')).first().waitFor();
+    const bytes = await page.evaluate(() =>
+      performance
+        .getEntriesByType('resource')
+        .map((entry): unknown => Reflect.get(entry, 'encodedBodySize'))
+        .reduce((sum: number, size) => sum + (typeof size === 'number' ? size : 0), 0),
+    );
+    expect(bytes).toBeLessThan(500 * 1024);
     found.push(...(await browser.audit('overview-empty')));
   });
 
@@ -96,9 +104,9 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
       .filter((line) => line !== '')
       .map((line): Record<string, unknown> => JSON.parse(line));
     const [shape] = lines;
-    const end = Number(lines.at(-1)?.['end']);
-    for (const part of [0.3, 0.6, 0.9, 1]) {
-      const second = Math.floor(end * part * 10) / 10;
+    const moments = lines.filter(({ text }) => typeof text === 'string').map(({ at }) => Number(at));
+    for (const part of [0.3, 0.6, 1]) {
+      const second = moments[Math.ceil(moments.length * part) - 1] ?? 0;
       await page.goto(`${path}?at=${second}`);
       await page.locator('.xterm-rows').waitFor();
       const reference = new xterm.Terminal({
@@ -124,6 +132,7 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
         return shown === wanted;
       }).catch(() => undefined);
       expect(shown).toBe(wanted);
+      expect(shown).toMatch(part < 1 ? /device\$/ : /placed-42/);
     }
     await page.getByLabel('Search the screen').fill('line-2');
     await page.getByRole('button', { name: 'Find' }).click();
@@ -210,6 +219,8 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
       ['/credentials', 'Credentials'],
       ['/grants', 'Grants'],
       ['/settings', 'Settings'],
+      ['/ratings', 'Users rating'],
+      ['/behaviour', 'Behaviour analysis'],
       ['/recordings', 'Recordings'],
       ['/sessions', 'Sessions'],
       ['/changes', 'Trail'],
@@ -219,6 +230,28 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
       await page.getByRole('table').first().waitFor();
       found.push(...(await browser.audit(title.toLowerCase())));
     }
+  });
+
+  it('shows what users were asked, what was looked at, and what is to be audited', async () => {
+    const { page } = browser;
+    for (const [path, title, nothing] of [
+      ['/reauthentications', 'Re-authentications', 'Nobody was asked'],
+      ['/credential-views', 'Credential views', 'Nobody has looked at a credential'],
+      ['/audit-queue', 'Audit queue', 'Nothing to audit'],
+    ] as const) {
+      await page.goto(path);
+      await heading(title).waitFor();
+      await page.getByText(nothing).waitFor();
+      found.push(...(await browser.audit(title.toLowerCase())));
+    }
+    await page.goto('/ratings/alice');
+    await heading('Rating of alice').waitFor();
+    await page.getByLabel('Reason').fill('to be sure');
+    await page.getByRole('button', { name: 'Ask for proof of identity' }).click();
+    await page.getByText('Asked.').waitFor();
+    await page.goto('/reauthentications');
+    await page.getByRole('button', { name: 'Waive for alice' }).click();
+    await page.getByText('waived').first().waitFor();
     await page.goto('/account');
     await page.getByText('No tokens').waitFor();
     found.push(...(await browser.audit('account')));

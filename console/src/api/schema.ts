@@ -319,6 +319,7 @@ export interface components {
     };
     Setting: {
       key: string;
+      text: string;
       value: number | boolean | string;
       standard: number | boolean | string;
       type: string;

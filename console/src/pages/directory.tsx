@@ -16,6 +16,8 @@ const ROLES = ['engineer', 'administrator', 'auditor'] as const;
 const PRIORITIES = ['critical', 'high', 'medium', 'low'] as const;
 const CHANNELS = ['shell', 'exec', 'sftp', 'scp', 'forward', 'agent', 'x11'] as const;
 const RECORDINGS = ['strict', 'best-effort'] as const;
+const NON_INTERACTIVE = ['pause', 'end'] as const;
+const YES = 'may look at credentials';
 
 const chosen = <T extends string>(all: readonly T[], words: readonly string[]): T[] =>
   all.filter((one) => words.includes(one));
@@ -390,6 +392,14 @@ const grants: Kind<Shapes['Grant']> = {
     },
     { key: 'recording', label: 'Recording', kind: 'select', choices: RECORDINGS, required: true },
     { key: 'contact', label: 'Whom to ask', kind: 'text' },
+    { key: 'more', label: 'Users also', kind: 'choices', choices: [YES] },
+    {
+      key: 'nonInteractive',
+      label: 'Transfers while their user is asked who they are',
+      kind: 'select',
+      choices: NON_INTERACTIVE,
+      required: true,
+    },
   ],
   initial: (grant) => ({
     users: grant?.users ?? [],
@@ -401,6 +411,8 @@ const grants: Kind<Shapes['Grant']> = {
     times: grant?.times ?? [],
     recording: grant?.recording ?? 'strict',
     contact: grant?.contact ?? '',
+    more: grant?.viewCredentials === true ? [YES] : [],
+    nonInteractive: grant?.nonInteractive ?? 'pause',
     // Shown nowhere yet and kept as they are.
     subsystems: grant?.subsystems ?? [],
   }),
@@ -422,6 +434,8 @@ const grants: Kind<Shapes['Grant']> = {
           times: list(values, 'times'),
           recording: RECORDINGS.find((one) => one === text(values, 'recording')) ?? 'strict',
           contact: textOrNull(values, 'contact'),
+          viewCredentials: list(values, 'more').includes(YES),
+          nonInteractive: NON_INTERACTIVE.find((one) => one === text(values, 'nonInteractive')) ?? 'pause',
         },
       }),
     );

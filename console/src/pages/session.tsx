@@ -23,6 +23,7 @@ import { type Column, DataTable } from '../parts/table.tsx';
 import { CommandText, Moment, Outcome, shownBytes, shownSeconds, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told, Waiting } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
+import { Findings, Standing } from './behaviour.tsx';
 import { SessionState } from './sessions.tsx';
 
 const Player = lazy(() => import('../player/player.tsx'));
@@ -286,6 +287,43 @@ const Commands = ({ session }: { readonly session: Session }) => {
   );
 };
 
+const Risk = ({ session }: { readonly session: Session }) => {
+  const may = useMay();
+  const queries = useQueryClient();
+  const risk = useQuery({
+    queryKey: ['risk', session.id],
+    queryFn: () => taken(api.GET('/api/sessions/{id}/risk', { params: { path: { id: session.id } } })),
+    refetchInterval: session.live ? 5_000 : false,
+  });
+  const expected = useMutation({
+    mutationFn: () =>
+      taken(api.POST('/api/sessions/{id}/expected', { params: { path: { id: session.id } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['risk', session.id] }),
+  });
+  return (
+    <Shown query={risk}>
+      {(shown) => (
+        <Stack gap="sm">
+          <Group>
+            <Text fw={600}>{shown.score} points</Text>
+            <Standing risk={shown} />
+            {shown.action === '' ? null : <Badge variant="outline">{shown.action}</Badge>}
+          </Group>
+          <Findings risk={shown} />
+          {shown.suspiciousAt !== null && shown.standing === 'suspicious' && may('ratings.write') ? (
+            <Group>
+              <Button variant="default" loading={expected.isPending} onClick={() => expected.mutate()}>
+                This was expected
+              </Button>
+            </Group>
+          ) : null}
+          {expected.isError ? <Told error={expected.error} /> : null}
+        </Stack>
+      )}
+    </Shown>
+  );
+};
+
 const Screens = ({ session, from }: { readonly session: Session; readonly from: number }) => {
   const may = useMay();
   const queries = useQueryClient();
@@ -333,6 +371,7 @@ const SessionPage = () => {
             <Tabs.List>
               <Tabs.Tab value="screen">{shown.live ? 'Live' : 'Recording'}</Tabs.Tab>
               {may('commands.read') ? <Tabs.Tab value="commands">Commands</Tabs.Tab> : null}
+              {may('ratings.read') ? <Tabs.Tab value="risk">Risk</Tabs.Tab> : null}
             </Tabs.List>
             <Tabs.Panel value="screen" pt="md">
               <Screens session={shown} from={Number.isFinite(at) && at > 0 ? at : 0} />
@@ -340,6 +379,11 @@ const SessionPage = () => {
             {may('commands.read') ? (
               <Tabs.Panel value="commands" pt="md">
                 <Commands session={shown} />
+              </Tabs.Panel>
+            ) : null}
+            {may('ratings.read') ? (
+              <Tabs.Panel value="risk" pt="md">
+                <Risk session={shown} />
               </Tabs.Panel>
             ) : null}
           </Tabs>

@@ -1,8 +1,21 @@
 // Every setting with its range and default, changed together and all at once.
-import { Badge, Button, Checkbox, Group, NumberInput, Table, Text, TextInput } from '@mantine/core';
+import {
+  Anchor,
+  Badge,
+  Button,
+  Checkbox,
+  Group,
+  NumberInput,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { Link } from 'react-router';
 import { api, type Shapes, taken, takenWithTag } from '../api/client.ts';
+import { Moment, Untrusted } from '../parts/text.tsx';
 import { Page, Shown, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
 
@@ -63,6 +76,40 @@ const Field = ({
   );
 };
 
+/** What the changes would have made of the last 90 days. */
+const WhatIf = ({ changes }: { readonly changes: Readonly<Record<string, Value>> }) => {
+  const whatIf = useMutation({
+    mutationFn: () => taken(api.POST('/api/settings/what-if', { body: { values: { ...changes } } })),
+  });
+  return (
+    <Stack gap="xs">
+      <Group>
+        <Button variant="default" loading={whatIf.isPending} onClick={() => whatIf.mutate()}>
+          What if?
+        </Button>
+        {whatIf.data === undefined ? null : (
+          <Text size="sm" role="status">
+            {whatIf.data.different} of {whatIf.data.looked} sessions of the last 90 days would have come out
+            otherwise.
+          </Text>
+        )}
+      </Group>
+      {whatIf.isError ? <Told error={whatIf.error} /> : null}
+      {whatIf.data?.items.slice(0, 20).map((one) => (
+        <Text size="sm" key={one.session}>
+          <Anchor component={Link} to={`/sessions/${one.session}`}>
+            <Moment at={one.startedAt} />
+          </Anchor>{' '}
+          <Untrusted text={one.user} />: {one.before}
+          {one.suspiciousBefore ? ', suspicious' : ''} → {one.after}
+          {one.suspiciousAfter ? ', suspicious' : ''}
+          {one.actionAfter === '' ? '' : `, ${one.actionAfter}`}
+        </Text>
+      ))}
+    </Stack>
+  );
+};
+
 const Settings = () => {
   const may = useMay();
   const queries = useQueryClient();
@@ -100,6 +147,7 @@ const Settings = () => {
       }
     >
       {save.isError ? <Told error={save.error} /> : null}
+      {count === 0 ? null : <WhatIf changes={changes} />}
       <Shown query={settings}>
         {({ data }) => (
           <Table striped aria-label="Settings">
@@ -123,6 +171,9 @@ const Settings = () => {
                         not saved
                       </Badge>
                     ) : null}
+                    <Text size="xs" c="dimmed">
+                      {setting.text}
+                    </Text>
                   </Table.Td>
                   <Table.Td>
                     <Field

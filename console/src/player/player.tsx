@@ -1,7 +1,6 @@
 // Replays a recording: play and pause, speed, any moment by the slider, jumps by command, search in what was shown. Keys:
 // space, ← and → (5 s), n and p (next and previous mark).
 import {
-  ActionIcon,
   Anchor,
   Badge,
   Button,
@@ -80,6 +79,13 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
   );
 
   useEffect(() => show(second), [show, second]);
+  // The terminal goes with this part of the page: another one has nothing on it.
+  useEffect(
+    () => () => {
+      written.current = { pieces: 0, size: '' };
+    },
+    [],
+  );
 
   useEffect(() => {
     if (!playing) return undefined;
@@ -142,12 +148,12 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
           <Button onClick={toggle} w={90}>
             {playing ? 'Pause' : 'Play'}
           </Button>
-          <ActionIcon variant="default" size="lg" onClick={previousMark} aria-label="Previous command">
-            ⏮
-          </ActionIcon>
-          <ActionIcon variant="default" size="lg" onClick={nextMark} aria-label="Next command">
-            ⏭
-          </ActionIcon>
+          <Button variant="default" onClick={previousMark}>
+            Previous
+          </Button>
+          <Button variant="default" onClick={nextMark}>
+            Next
+          </Button>
           <Text size="sm" className="position">
             {shownSeconds(second)} / {shownSeconds(recording.end)}
           </Text>

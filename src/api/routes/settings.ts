@@ -13,6 +13,7 @@ import { listChanges } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
 import { actorOf, plain, type Route, route } from '../route.ts';
+import { SETTING_TEXTS } from '../setting-texts.ts';
 import { asInstant, checkVersion, etagOf, instant, moment, pageOf, paging, word } from './shapes.ts';
 
 const value = z.union([z.number(), z.boolean(), z.string()]);
@@ -20,6 +21,8 @@ const value = z.union([z.number(), z.boolean(), z.string()]);
 const setting = z
   .object({
     key: z.string(),
+    /** What it means, in a sentence. */
+    text: z.string(),
     value,
     standard: value,
     type: z.string(),
@@ -36,6 +39,7 @@ const shown = (key: SettingKey, current: number | boolean | string): z.input<typ
   };
   return {
     key,
+    text: SETTING_TEXTS[key],
     value: current,
     standard: SETTINGS[key].standard,
     type: SETTINGS[key].type,

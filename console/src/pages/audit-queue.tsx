@@ -1,0 +1,296 @@
+// What auditors are to look at: the entry with its history, comments, and the audited mark; and who looked at credentials.
+import { Anchor, Badge, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link, useSearchParams } from 'react-router';
+import { api, type Shapes, taken } from '../api/client.ts';
+import { usePages } from '../parts/pages.ts';
+import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { Moment, Untrusted } from '../parts/text.tsx';
+import { Empty, Page, Shown, Told } from '../parts/told.tsx';
+import { useMay } from '../who.ts';
+
+type Entry = Shapes['AuditEntry'];
+type View = Shapes['CredentialView'];
+
+const Detail = ({ id, close }: { readonly id: string; readonly close: () => void }) => {
+  const may = useMay();
+  const queries = useQueryClient();
+  const [comment, setComment] = useState('');
+  const detail = useQuery({
+    queryKey: ['audit-queue', 'one', id],
+    queryFn: () => taken(api.GET('/api/audit-queue/{id}', { params: { path: { id } } })),
+  });
+  const step = useMutation({
+    mutationFn: (what: 'comment' | 'audited' | 'reopened') => {
+      const params = { params: { path: { id } } };
+      const body = comment === '' ? {} : { comment };
+      switch (what) {
+        case 'comment':
+          return taken(api.POST('/api/audit-queue/{id}/comments', { ...params, body: { comment } }));
+        case 'audited':
+          return taken(api.POST('/api/audit-queue/{id}/audited', { ...params, body }));
+        case 'reopened':
+          return taken(api.POST('/api/audit-queue/{id}/reopened', { ...params, body }));
+      }
+    },
+    onSuccess: () => setComment(''),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['audit-queue'] }),
+  });
+  return (
+    <Shown query={detail}>
+      {({ entry, auditors, history }) => (
+        <Stack gap="sm">
+          <Text>
+            <Untrusted text={`${entry.user}: ${entry.reason} (${entry.score} points)`} />
+          </Text>
+          {entry.kind === 'session' ? (
+            <Anchor component={Link} to={`/sessions/${entry.subject}`} onClick={close}>
+              The session
+            </Anchor>
+          ) : null}
+          <Text size="sm" c="dimmed">
+            Given to <Untrusted text={auditors.join(', ') || 'nobody'} />
+          </Text>
+          {history.map((one) => (
+            <Text size="sm" key={`${one.at} ${one.step} ${one.comment}`}>
+              <Moment at={one.at} /> · <Untrusted text={one.auditor || 'the gateway'} /> · {one.step}
+              {one.comment === '' ? null : (
+                <>
+                  {': '}
+                  <Untrusted text={one.comment} />
+                </>
+              )}
+            </Text>
+          ))}
+          {may('findings.write') ? (
+            <>
+              <Textarea
+                label="Comment"
+                maxLength={500}
+                value={comment}
+                onChange={(event) => setComment(event.currentTarget.value)}
+              />
+              <Group>
+                <Button variant="default" disabled={comment === ''} onClick={() => step.mutate('comment')}>
+                  Comment
+                </Button>
+                {entry.state === 'open' ? (
+                  <Button onClick={() => step.mutate('audited')}>Mark as audited</Button>
+                ) : (
+                  <Button variant="default" onClick={() => step.mutate('reopened')}>
+                    Open again
+                  </Button>
+                )}
+              </Group>
+            </>
+          ) : null}
+          {step.isError ? <Told error={step.error} /> : null}
+        </Stack>
+      )}
+    </Shown>
+  );
+};
+
+const AuditQueue = () => {
+  const [search, setSearch] = useSearchParams();
+  const since = sinceOf(search.get('since'));
+  const user = search.get('user') ?? undefined;
+  const state = (['open', 'audited'] as const).find((one) => one === search.get('state'));
+  const open = search.get('entry');
+  const list = usePages(
+    ['audit-queue', since, user, state],
+    (after) =>
+      taken(
+        api.GET('/api/audit-queue', {
+          params: {
+            query: {
+              limit: '100',
+              ...(after === undefined ? {} : { after }),
+              ...(since === undefined ? {} : { since }),
+              ...(user === undefined ? {} : { user }),
+              ...(state === undefined ? {} : { state }),
+            },
+          },
+        }),
+      ),
+    { every: 15_000 },
+  );
+  const show = (id: string | null): void =>
+    setSearch((now) => {
+      const next = new URLSearchParams(now);
+      if (id === null) next.delete('entry');
+      else next.set('entry', id);
+      return next;
+    });
+  const columns: readonly Column<Entry>[] = [
+    {
+      key: 'submittedAt',
+      label: 'Submitted',
+      cell: (row) => (
+        <Anchor component="button" type="button" onClick={() => show(row.id)}>
+          <Moment at={row.submittedAt} />
+        </Anchor>
+      ),
+      value: (row) => row.submittedAt,
+    },
+    { key: 'kind', label: 'What', cell: (row) => row.kind, value: (row) => row.kind },
+    { key: 'user', label: 'User', cell: (row) => <Untrusted text={row.user} />, value: (row) => row.user },
+    {
+      key: 'reason',
+      label: 'Why',
+      cell: (row) => <Untrusted text={row.reason} limit={200} />,
+      value: (row) => row.reason,
+    },
+    { key: 'score', label: 'Points', numeric: true, cell: (row) => row.score, value: (row) => row.score },
+    {
+      key: 'state',
+      label: 'State',
+      cell: (row) => (
+        <Badge variant="outline" color={row.state === 'open' ? 'orange' : 'teal'}>
+          {row.state}
+        </Badge>
+      ),
+      value: (row) => row.state,
+    },
+    {
+      key: 'auditedBy',
+      label: 'By',
+      cell: (row) => <Untrusted text={row.auditedBy ?? ''} />,
+      value: (row) => row.auditedBy,
+    },
+  ];
+  return (
+    <Page title="Audit queue">
+      <Filters
+        filters={[
+          SINCE,
+          { key: 'user', label: 'User' },
+          {
+            key: 'state',
+            label: 'State',
+            choices: [
+              { value: 'open', label: 'open' },
+              { value: 'audited', label: 'audited' },
+            ],
+          },
+        ]}
+      />
+      <Shown query={list}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <Empty title="Nothing to audit">
+              Suspicious sessions come here when the setting <code>session.submitHighRiskToAudit</code> says
+              so, and unusual looks at credentials.
+            </Empty>
+          ) : (
+            <DataTable
+              name="audit-queue"
+              columns={columns}
+              rows={rows}
+              rowKey={(row) => row.id}
+              more={list.more}
+            />
+          )
+        }
+      </Shown>
+      <Modal
+        opened={open !== null}
+        onClose={() => show(null)}
+        title="To audit"
+        size="lg"
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        {open === null ? null : <Detail id={open} close={() => show(null)} />}
+      </Modal>
+    </Page>
+  );
+};
+
+const viewColumns: readonly Column<View>[] = [
+  { key: 'at', label: 'At', cell: (row) => <Moment at={row.at} />, value: (row) => row.at },
+  { key: 'user', label: 'User', cell: (row) => <Untrusted text={row.user} />, value: (row) => row.user },
+  {
+    key: 'credential',
+    label: 'Credential',
+    cell: (row) => <Untrusted text={`${row.credential} (${row.account}@${row.device})`} />,
+    value: (row) => row.credential,
+  },
+  {
+    key: 'source',
+    label: 'From',
+    cell: (row) => <Untrusted text={row.source} />,
+    value: (row) => row.source,
+  },
+  {
+    key: 'reason',
+    label: 'Reason',
+    cell: (row) => <Untrusted text={row.reason} limit={200} />,
+    value: (row) => row.reason,
+  },
+  {
+    key: 'outcome',
+    label: 'Outcome',
+    cell: (row) => (
+      <Badge variant="outline" color={row.outcome === 'shown' ? 'teal' : 'red'} title={row.code}>
+        {row.outcome}
+      </Badge>
+    ),
+    value: (row) => row.outcome,
+  },
+  {
+    key: 'score',
+    label: 'Points',
+    numeric: true,
+    cell: (row) => (row.suspicious ? `${row.score}, unusual` : row.score),
+    value: (row) => row.score,
+  },
+];
+
+export const CredentialViews = () => {
+  const [search] = useSearchParams();
+  const since = sinceOf(search.get('since'));
+  const [user, credential] = [search.get('user') ?? undefined, search.get('credential') ?? undefined];
+  const list = usePages(['credential-views', since, user, credential], (after) =>
+    taken(
+      api.GET('/api/credential-views', {
+        params: {
+          query: {
+            limit: '100',
+            ...(after === undefined ? {} : { after }),
+            ...(since === undefined ? {} : { since }),
+            ...(user === undefined ? {} : { user }),
+            ...(credential === undefined ? {} : { credential }),
+          },
+        },
+      }),
+    ),
+  );
+  return (
+    <Page title="Credential views">
+      <Filters
+        filters={[SINCE, { key: 'user', label: 'User' }, { key: 'credential', label: 'Credential' }]}
+      />
+      <Shown query={list}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <Empty title="Nobody has looked at a credential">
+              A grant with <em>may look at credentials</em> lets its users; each look has a reason and is
+              judged.
+            </Empty>
+          ) : (
+            <DataTable
+              name="credential-views"
+              columns={viewColumns}
+              rows={rows}
+              rowKey={(row) => row.id}
+              more={list.more}
+            />
+          )
+        }
+      </Shown>
+    </Page>
+  );
+};
+
+export default AuditQueue;
