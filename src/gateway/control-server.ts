@@ -4,6 +4,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { lockData, lockPath } from './data-lock.ts';
 import { type ControlAnswer, type ControlRequest, readControlRequest } from './messages.ts';
 import type { Watching } from './watch.ts';
 
@@ -60,6 +61,24 @@ export const openControlServer = async (data: string, serve: Serve): Promise<Con
       'SP_CONTROL_PATH',
       `the path of the control socket is longer than ${LONGEST_PATH} bytes: ${path}`,
     );
+  const lock = lockData(data);
+  if (lock === undefined)
+    throw new ControlError('SP_CONTROL_BUSY', `another gateway runs on ${data} (it holds ${lockPath(data)})`);
+  try {
+    return await openLocked(data, path, serve, lock);
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+};
+
+/** The lock says that nobody starts at the same time; a gateway on another machine is heard at its socket only. */
+const openLocked = async (
+  data: string,
+  path: string,
+  serve: Serve,
+  lock: Disposable,
+): Promise<ControlServer> => {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
     if (await answers(path))
       throw new ControlError('SP_CONTROL_BUSY', `another gateway runs on ${data} (it answers at ${path})`);
@@ -92,6 +111,7 @@ export const openControlServer = async (data: string, serve: Serve): Promise<Con
       for (const socket of sockets) socket.destroySoon();
       // Node removes the socket's file as it closes.
       await new Promise<void>((resolve) => server.close(() => resolve()));
+      lock[Symbol.dispose]();
     },
   };
 };

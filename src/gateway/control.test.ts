@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -64,6 +65,35 @@ test('requests of one connection are answered in order', async () => {
       .split('\n')
       .map((line) => JSON.parse(line).kind),
   ).toEqual(['sessions', 'delivered']);
+});
+
+test('of gateways that start at the same time on what a crash left, one runs', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    writeFileSync(join(data, 'control.sock'), '');
+    const started = await Promise.allSettled(Array.from({ length: 4 }, () => openControlServer(data, serve)));
+    const running = started.filter((one) => one.status === 'fulfilled');
+    expect(running).toHaveLength(1);
+    for (const one of started)
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'SP_CONTROL_BUSY' });
+    expect(await liveSessions({ data })).toEqual([]);
+    for (const one of running) await one.value[Symbol.asyncDispose]();
+  }
+});
+
+test('a process that is killed leaves no lock behind', async () => {
+  const file = new URL('data-lock.ts', import.meta.url).href;
+  const script = `import { lockData } from '${file}';
+    process.send(lockData('${data}') !== undefined);
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
+  });
+  const [locked] = await once(child, 'message');
+  expect(locked).toBe(true);
+  await expect(openControlServer(data, serve)).rejects.toMatchObject({ code: 'SP_CONTROL_BUSY' });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await using _server = await openControlServer(data, serve);
 });
 
 test('a second gateway on the same folder is refused, and what a crash left is replaced', async () => {

@@ -140,6 +140,7 @@ describe.skipIf(!haveSshd)('a gateway with two workers', () => {
     expect(JSON.stringify(await logged(site.gateway, 'config.rejected'))).toContain('unknown key banana');
     await expect(reloadGateway(place(site))).rejects.toThrow('unknown key banana');
 
+    await eventually('nobody is there', async () => (await gatewayHealth(place(site))).connections === 0);
     // One connection is allowed, and it is taken: the second is refused; after the next reload it is not.
     writeFileSync(file, before.replace('ssh:', 'ssh:\n  rekeyBytes: 1MiB\n  limits: {connections: 1}'));
     expect(await reloadGateway(place(site))).toEqual(['ssh.rekeyBytes']);
