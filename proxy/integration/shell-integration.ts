@@ -62,8 +62,8 @@ type Phase =
       readonly since: number;
     }
   | { readonly kind: 'installing'; readonly shell: IntegratedShell; readonly since: number }
-  /** What was typed is taken back. */
-  | { readonly kind: 'recovering'; readonly since: number }
+  /** What was typed is taken back: one ^C ends what reads the script, another one gives up the line. */
+  | { readonly kind: 'recovering'; readonly since: number; readonly interrupts: 1 | 2 }
   | { readonly kind: 'installed'; readonly shell: IntegratedShell }
   | { readonly kind: 'unavailable' };
 
@@ -73,7 +73,7 @@ const INTERRUPT = Buffer.from('\x03');
 /** Silence after which a prompt is taken for complete. Milliseconds. */
 const PROMPT_SILENCE = 40;
 /** For each step of the installation, with two round trips. Milliseconds. */
-const STEP_BOUND = 2_500;
+const STEP_BOUND = 5_000;
 const RECOVERY_SILENCE = 80;
 const MOST_WITHHELD = 262_144;
 const TOKEN_DIGITS = 24;
@@ -93,9 +93,11 @@ export class ShellIntegration {
   #lastOutput: number;
   /** The last output, to tell the shell by. */
   #telling = '';
-  /** From the line editor's first sign of life on: shown when nothing comes of it. */
+  /** Everything from the line editor's first sign of life on: shown when nothing comes of it. */
   #withheld: Buffer[] = [];
-  /** Output that only our own keys caused: nobody sees it. */
+  /** How much of it is the prompt, and not what our own keys have caused. */
+  #promptParts = 0;
+  /** The end of what our own keys have caused. */
   #dropped = '';
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -156,12 +158,14 @@ export class ShellIntegration {
         break;
       case 'greeting':
         this.#drop(bytes);
-        this.#greeted(this.#phase);
+        this.#keep(bytes);
+        if (this.#phase.kind === 'greeting') this.#greeted(this.#phase);
         break;
       case 'installing':
         this.#listen(bytes, this.#phase);
         break;
       case 'recovering':
+        this.#keep(bytes);
         break;
       case 'installed':
         for (const piece of this.#stream.push(bytes)) {
@@ -205,14 +209,16 @@ export class ShellIntegration {
     switch (this.#phase.kind) {
       case 'prompt':
         this.#untried = this.#likely();
+        this.#promptParts = this.#withheld.length;
         this.#greet();
         break;
       case 'greeting':
       case 'installing':
-        this.#recover();
+        this.#interrupt(1);
         break;
       case 'recovering':
-        if (this.#untried.length > 0) this.#greet();
+        if (this.#phase.interrupts === 1) this.#interrupt(2);
+        else if (this.#untried.length > 0) this.#greet();
         else this.#giveUp('no shell that can report its line has answered');
         break;
       case 'waiting':
@@ -294,6 +300,12 @@ export class ShellIntegration {
     this.#actions.push({ kind: 'toDevice', bytes: greetingKeys(shell, greeting) });
   }
 
+  /** What the device says is shown after all when nothing comes of this: nothing that stands on a line is ever hidden. */
+  #keep(bytes: Buffer): void {
+    this.#withheld.push(bytes);
+    if (this.withheldBytes > MOST_WITHHELD) this.#giveUp('too much output in place of an answer');
+  }
+
   #drop(bytes: Buffer): void {
     this.#dropped = `${this.#dropped}${bytes.toString('latin1')}`.slice(-MOST_TELLING);
   }
@@ -307,6 +319,7 @@ export class ShellIntegration {
   #listen(bytes: Buffer, phase: Extract<Phase, { kind: 'installing' }>): void {
     const { shell } = phase;
     let installed = false;
+    this.#withheld.push(bytes);
     for (const piece of this.#stream.push(bytes)) {
       if (installed && piece.kind === 'output') this.#actions.push(piece);
       else if (installed && piece.kind === 'said') this.#said(piece.fields, shell);
@@ -316,14 +329,18 @@ export class ShellIntegration {
         this.#installed(shell);
       }
     }
+    if (!installed && this.withheldBytes > MOST_WITHHELD)
+      this.#giveUp('too much output in place of an answer');
   }
 
   #installed(shell: IntegratedShell): void {
     this.#phase = { kind: 'installed', shell };
     this.#actions.push({ kind: 'installed', shell });
     // zsh has kept its prompt; the others draw it again, behind their sign of life or in front of it.
-    if (shell === 'zsh') this.#show();
-    else {
+    if (shell === 'zsh') {
+      this.#withheld.length = this.#promptParts;
+      this.#show();
+    } else {
       this.#withheld = [];
       if (this.#dropped.lastIndexOf(EDITOR_ON) > this.#dropped.lastIndexOf(EDITOR_OFF))
         this.#actions.push({ kind: 'output', bytes: Buffer.from(EDITOR_ON) });
@@ -332,8 +349,8 @@ export class ShellIntegration {
     this.#letGo();
   }
 
-  #recover(): void {
-    this.#phase = { kind: 'recovering', since: this.#now };
+  #interrupt(interrupts: 1 | 2): void {
+    this.#phase = { kind: 'recovering', since: this.#now, interrupts };
     this.#lastOutput = this.#now;
     this.#actions.push({ kind: 'toDevice', bytes: INTERRUPT });
   }
