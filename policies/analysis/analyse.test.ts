@@ -176,6 +176,8 @@ describe('analysis sees through what ordinary programs and shells start besides'
     `ed <<< '!rm /srv/x'`,
     `dc -e '!rm /srv/x'`,
     `sqlite3 db '.shell rm /srv/x'`,
+    `mysql -e 'pager rm /srv/x'`,
+    `psql -c "\\setenv PAGER 'rm /srv/x'"`,
     `make --eval='x:;rm /srv/x' x`,
     `make -f - x <<< $'x:\n\trm /srv/x'`,
     `emacs --batch --eval '(shell-command "rm /srv/x")'`,

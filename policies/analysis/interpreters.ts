@@ -308,6 +308,11 @@ export function sqlCommands(text: string): readonly StartedCommand[] {
       /^\s*(?:\.shell|\.system|system)\s+(.+?);?\s*$/i.exec(line) ??
       /\\(?:o|g|w|gx)\s*\|\s*(.+)$/.exec(line);
     if (bang?.[1] !== undefined) out.push({ line: bang[1], argv: undefined });
+    // Programs that show results or edit queries, set for later.
+    const shower =
+      /^\s*\\setenv\s+\w*(?:PAGER|EDITOR|VISUAL)\s+(.+)$/i.exec(line) ??
+      /^\s*(?:pager|\\P)\s+(.+?);?\s*$/.exec(line);
+    if (shower?.[1] !== undefined) out.push({ line: shower[1].replace(/^'(.*)'$/s, '$1'), argv: undefined });
     const program = /\bprogram\s+(?:E)?'((?:[^']|'')*)'/i.exec(line);
     if (program?.[1] !== undefined) out.push({ line: program[1].replaceAll("''", "'"), argv: undefined });
     const call = /\b(?:sys_exec|sys_eval|xp_cmdshell|load_extension)\s*\(?\s*'((?:[^']|'')*)'/i.exec(line);

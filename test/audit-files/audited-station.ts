@@ -1,12 +1,15 @@
 // A station whose gates judge by rules that a test writes, with the audit log kept in memory: what was appended, settled
 // and asked can be looked at, and the log can be made to fail.
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { compilePolicy } from '../../policies/check.ts';
 import { createAuditGates } from '../../proxy/audit/gates.ts';
 import type { ApprovalAnswer, AuditDeps, AuditedCommand, CommandOutcome } from '../../proxy/audit/ports.ts';
 import { Station, type StationOptions } from '../channels/station.ts';
-import type { Device } from '../harness/device.ts';
-import type { KeyPair } from '../harness/keys.ts';
+import { type Device, startDevice } from '../harness/device.ts';
+import { type KeyPair, makeKey } from '../harness/keys.ts';
 import type { Scratch } from '../harness/scratch.ts';
+import { SshUser } from '../harness/ssh.ts';
 
 export interface Row extends AuditedCommand {
   outcome: CommandOutcome;
@@ -122,6 +125,60 @@ export class MemoryAudit {
     for (const check of [...this.#watchers]) check();
   }
 }
+
+/** What the tests of file transfers begin with: a device, alice behind its audited gateway, and files in her account. */
+export interface FileStation {
+  readonly scratch: Scratch;
+  readonly device: Device;
+  readonly key: KeyPair;
+  readonly audit: MemoryAudit;
+  readonly station: Station;
+  readonly alice: SshUser;
+  readonly home: string;
+  /** Random content, and a file that holds it. */
+  readonly data: Buffer;
+  readonly local: string;
+  /** What stands on the device belongs to the account: only the gate keeps it from being changed. */
+  own(path: string): string;
+  folder(name: string): string;
+}
+
+export const openFileStation = async (
+  scratch: Scratch,
+  bytes: number,
+  options: StationOptions = {},
+): Promise<FileStation> => {
+  const device = await startDevice(scratch);
+  const { home, name } = device.account;
+  const { uid, gid } = statSync(home);
+  const own = (path: string): string => {
+    chownSync(path, uid, gid);
+    return path;
+  };
+  own(`${home}/.bashrc`);
+  const key = makeKey(scratch.path('alice_key'));
+  const audit = new MemoryAudit();
+  const station = await openAudited(scratch, device, key, audit, options);
+  const data = randomBytes(bytes);
+  const local = scratch.path('local.bin');
+  writeFileSync(local, data);
+  return {
+    scratch,
+    device,
+    key,
+    audit,
+    station,
+    alice: new SshUser(station, `alice@${name}@web1`, key, scratch.path('known_hosts')),
+    home,
+    data,
+    local,
+    own,
+    folder: (path) => {
+      mkdirSync(`${home}/${path}`, { recursive: true });
+      return own(`${home}/${path}`);
+    },
+  };
+};
 
 export const openAudited = (
   scratch: Scratch,

@@ -138,8 +138,6 @@ describe.skipIf(!haveSshd)('forwards through their gate', () => {
 
   it('sockets are judged by path', async () => {
     audit.rules('  - {name: no, forward: "unix:/run/**/*.sock", action: block}');
-    const result = await run('ssh', alice.arguments(['-v', '-W', '/run/x/docker.sock']), { input: '' });
-    expect(result.code).not.toBe(0);
     const local = scratch.path('local.sock');
     const child = spawn('ssh', alice.arguments(['-N', '-v', '-L', `${local}:/run/x/docker.sock`]), {
       stdio: ['ignore', 'ignore', 'pipe'],
