@@ -14,13 +14,21 @@ export function forward(state: GateState, token: KeyToken): void {
   time.sentKey();
 }
 
-/** ^C, ^Z, ^\: whatever was typed is given up, and the prompt is waited for. */
+/**
+ * ^C, ^Z, ^\: what was typed is given up, and the prompt is waited for. Terminals can be set so that these keys do nothing,
+ * and line editors keep their line at ^Z: until a prompt is back, it may still stand there.
+ */
 export function interrupt(state: GateState, token: KeyToken): void {
   state.mayLeave = true;
   state.mayGoOn = undefined;
   state.witness = undefined;
   state.out.toDevice(token.bytes, 'user');
-  state.line.reset();
   state.command.forget();
-  if (state.holds) state.waitForPrompt();
+  if (!state.holds) {
+    state.line.reset();
+    return;
+  }
+  state.line.givenUp = true;
+  state.line.keys.mayBeEmpty();
+  state.waitForPrompt();
 }

@@ -1,6 +1,6 @@
 // Asks for a verdict on a line that was read, and does what the answer says. Fails closed: no answer in time is a
 // refusal, and an approved line that was not read with certainty is typed anew or refused unless the settings allow it.
-import { CERTAIN, type Reading } from '../terminal/reading.ts';
+import { CERTAIN, type Doubt, type Reading } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
 import type { VerdictAnswer } from './gate-types.ts';
 import { lineOnScreen } from './line-start.ts';
@@ -11,16 +11,37 @@ import { replayOf } from './replaying.ts';
 import { isMasked, neverShown } from './secrets.ts';
 import { takeBack } from './taking-back.ts';
 import { VERDICT_BOUND } from './timing.ts';
+import type { TypedLine } from './typed-line.ts';
+
+/** Something was put in, and nothing of it came back: that it was taken out again is only what the keys say. */
+function insertedUnseen({ keys, echo }: TypedLine): boolean {
+  return keys.inserted.trim() !== '' && !echo.holdsScattered(keys.inserted);
+}
+
+/** Where nothing is shown, a reader may know none of the keys that take something away: it has all that was put in. */
+function withInserted(reading: Reading, inserted: string): Reading {
+  if (reading.candidates.includes(inserted)) return reading;
+  const blank = reading.text.trim() === '';
+  return {
+    text: blank ? inserted : reading.text,
+    candidates: [...new Set([...reading.candidates, inserted])],
+    how: 'keys',
+    confidence: Math.min(reading.confidence, 0.4),
+    doubts: [...new Set<Doubt>([...reading.doubts, 'no-echo'])],
+  };
+}
 
 export function judge(state: GateState, held: Held, found: Reading): void {
   const { line, screen, time } = state;
   const keys = line.keys.state;
-  const reading = withMark(state, withoutWhatIsForgotten(state, withoutIndent(state, found)));
+  const seen = withMark(state, withoutWhatIsForgotten(state, withoutIndent(state, found)));
   const shown = lineOnScreen(state);
   const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
+  const erasedUnseen = seen.text.trim() === '' && keys.kind === 'known' && insertedUnseen(line);
   const secret =
-    (reading.confidence < CERTAIN || reading.text.trim() === '') &&
-    neverShown(shown, keys, line.echo, echoes);
+    erasedUnseen ||
+    ((seen.confidence < CERTAIN || seen.text.trim() === '') && neverShown(shown, keys, line.echo, echoes));
+  const reading = secret ? withInserted(seen, line.keys.inserted) : seen;
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
     reading.confidence >= CERTAIN &&

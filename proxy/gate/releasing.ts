@@ -69,6 +69,7 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
   const { input, line, time } = state;
   if (lineGoesOn(state, phase)) return true;
   if (promptReady(state, phase)) {
+    if (line.givenUp) line.reset();
     state.reader = 'prompt';
     if (phase.editorBack) state.mayLeave = false;
     const prompt = leftOfCursor(state);
@@ -77,7 +78,12 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
     if (!line.used) line.anchor = lineStartHere(state, true);
     if (state.prefilled) line.keys.forget('history');
   } else if (!time.isLate(phase.since, PROMPT_BOUND)) return false;
-  else if (state.maySpell) line.keys.forget('key');
+  else {
+    if (state.maySpell) line.keys.forget('key');
+    if (line.givenUp && state.screen.cursor.row !== line.anchor?.row)
+      line.anchor = lineStartHere(state, false);
+    line.givenUp = false;
+  }
   state.maySpell = false;
   const pasting = input.first?.kind === 'paste-start' && input.pasting;
   if (pasting && time.since(phase.since) < PASTE_BOUND) return false;

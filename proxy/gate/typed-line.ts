@@ -30,6 +30,8 @@ export class TypedLine {
   resumed = false;
   /** A line editor came up after keys had gone to a program. */
   editorCameBack = false;
+  /** Its user gave it up; whether its editor did is not known before a prompt is back. */
+  givenUp = false;
   /** History was expanded, or a search ended, for it. */
   expanded = false;
   /** A completion's suffix was taken back for it. */
@@ -50,6 +52,7 @@ export class TypedLine {
     this.used = false;
     this.resumed = false;
     this.editorCameBack = false;
+    this.givenUp = false;
     this.expanded = false;
     this.suffixSettled = false;
     this.report = undefined;

@@ -36,6 +36,9 @@ export type UnknownBecause =
 
 const DIALECTS: readonly Dialect[] = ['readline', 'zsh', 'fish', 'other-editor', 'tty', 'help-key'];
 
+/** Of what was put in, so much is remembered whatever became of it. Characters. */
+const MOST_INSERTED = 4_096;
+
 /** Lines longer than this are read from the screen or refused. */
 const MAXIMUM_LINE = 131_072;
 
@@ -62,6 +65,7 @@ export class KeysModel {
   #tail: string[] | undefined = [];
   #quoteNext = false;
   #length = 0;
+  #inserted = '';
   #touched = false;
   #edits: EditKind = 'typing';
 
@@ -75,6 +79,7 @@ export class KeysModel {
     this.#tail = [];
     this.#quoteNext = false;
     this.#length = 0;
+    this.#inserted = '';
     this.#touched = false;
     this.#edits = 'typing';
   }
@@ -96,6 +101,14 @@ export class KeysModel {
   /** Characters that were put in, those that were taken out again included. */
   get length(): number {
     return this.#length;
+  }
+
+  /**
+   * All that was put in, as far as it is remembered: what a reader has that knows none of the keys which take something
+   * away.
+   */
+  get inserted(): string {
+    return this.#inserted;
   }
 
   /** Nothing is on the line for certain. */
@@ -194,6 +207,7 @@ export class KeysModel {
 
   #insert(inserted: readonly string[]): void {
     this.#length += inserted.length;
+    if (this.#inserted.length < MOST_INSERTED) this.#inserted += inserted.join('');
     if (this.#length > MAXIMUM_LINE) {
       this.#lose('too-long');
       for (const line of this.#lines) {
