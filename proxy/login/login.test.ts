@@ -669,7 +669,9 @@ describe('a lock', () => {
 
   it('holds against many tries at once', async () => {
     const failures = new MemoryFailures();
-    const deps = { turns: createTurns({ atOnce: 2, waiting: 64, waitingFromOneSource: 64 }) };
+    const deps = {
+      turns: createTurns({ atOnce: 2, waiting: 64, waitingFromOneSource: 64, keptForProven: 0 }),
+    };
     const before = passwords.verifications;
     const clients = await Promise.all(
       Array.from({ length: 30 }, () => start('alice', { users: [full(['password'])], failures, deps })),
@@ -680,7 +682,7 @@ describe('a lock', () => {
   });
 
   it('is not needed where too many wait: such a try is refused unchecked', async () => {
-    const turns = createTurns({ atOnce: 1, waiting: 0, waitingFromOneSource: 0 });
+    const turns = createTurns({ atOnce: 1, waiting: 0, waitingFromOneSource: 0, keptForProven: 0 });
     using _busy = await turns.take('another');
     const client = await start('alice', { users: [full(['password'])], deps: { turns } });
     expect(await client.password('sesame')).toBe(`failure ${ALL_METHODS}`);

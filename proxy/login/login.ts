@@ -293,6 +293,7 @@ class LoginAttempt implements UserauthHandler {
       await this.#bounded(failures.clear([failureKeys(name.user, this.#network).pair]));
     }
     await this.#bounded(failures.rememberSource(user.id, this.#network, now()));
+    this.#deps.turns.proven(this.#network);
     this.#send(encodeUserauthSuccess());
     return {
       kind: 'signed-in',
