@@ -173,6 +173,12 @@ describe('a submit key', () => {
   });
 });
 
+test('a line whose prompt nobody knows is not waited for once it is back', () => {
+  const bench = new Bench(() => undefined, ENFORCE, { announces: false }).type('\r').wait(2_000);
+  bench.output('\r\nnew% ').type('echo hi').wait(100).type('\r').wait(700);
+  expect(bench.requests).toMatchObject([{ reading: { candidates: expect.arrayContaining(['echo hi']) } }]);
+});
+
 describe('keys typed ahead into a slow program', () => {
   test('are not forgotten when the prompt comes back before their echo', () => {
     const bench = new Bench(() => undefined);

@@ -9,6 +9,9 @@ import type { SettlePhase } from './phases.ts';
 import { ECHO_BOUND, PROMPT_ECHO_BOUND, REST_BOUND, SETTLE_BOUND } from './timing.ts';
 import { reportShown } from './weighing.ts';
 
+/** Doubts about where the line stands, or what it means: it is back all the same. */
+const SAYS_NOTHING_OF_ECHO: ReadonlySet<Doubt> = new Set(['gap', 'caret', 'rows', 'prompt-unverified']);
+
 export interface Settled {
   readonly line: LineOnScreen;
   readonly doubts: readonly Doubt[];
@@ -38,7 +41,7 @@ function echoBound(state: GateState, line: LineOnScreen): number {
 
 /** The screen shows a text of the keys, and the cursor where it must be for that. */
 function showsAllTyped(line: LineOnScreen, keys: Extract<KeysState, { kind: 'known' }>): boolean {
-  if (!line.doubts.every((doubt) => doubt === 'gap' || doubt === 'caret' || doubt === 'rows')) return false;
+  if (!line.doubts.every((doubt) => SAYS_NOTHING_OF_ECHO.has(doubt))) return false;
   const index = keys.texts.findIndex((text) => shows(line.text, text));
   const cursor = keys.cursors[index];
   if (index === -1 || cursor === undefined) return false;
@@ -62,7 +65,7 @@ function echoCanBeTold(state: GateState): boolean {
 function stillComing(state: GateState, keys: KeysState, line: LineOnScreen): boolean {
   if (keys.kind === 'known') {
     const seen = line.text.trimEnd();
-    return keys.texts.some((text) => text !== '' && text.startsWith(seen));
+    return keys.texts.some((text) => text.startsWith(seen) && text.trimEnd() !== seen);
   }
   return !state.time.mayAnswer(state.time.lastKey);
 }
