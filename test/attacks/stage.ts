@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client } from 'ssh2';
 import { expect } from 'vitest';
 import { type Device, startDevice } from '../harness/device.ts';
 import { Gateway } from '../harness/gateway.ts';
@@ -19,6 +20,9 @@ const RULES = `
 name: canary
 defaults: {contact: carol, criticality: high}
 rules:
+  - {name: counted, match: "mkfifo **", action: block, occurrences: 3}
+  - {name: start-up, path: ["~/.bashrc", "~/.profile"], access: [write, delete, rename], action: block}
+  - {name: inner ssh, forward: "ssh://*", action: block}
   - {name: touch, match: "touch **", action: block, message: Nobody touches anything here.}
   - {name: unknown, opaque: {action: block, reasons: [variable, substitution, eval, script, source, glob, stdin, function, grammar, length, depth]}, action: block, scope: {users: [bob]}}
 `;
@@ -86,7 +90,8 @@ export class Stage {
       const devices = new Map<Shell, Device>();
       for (const shell of shells) {
         const path = shell === 'bash' || shell === 'dash' ? `/bin/${shell}` : `/usr/bin/${shell}`;
-        const device = await startDevice(scratch, { shell: path });
+        // It would take any variable, so that what comes there is the gateway's doing.
+        const device = await startDevice(scratch, { shell: path, config: ['AcceptEnv *'] });
         for (const [name, text] of Object.entries(files[shell])) {
           const file = join(device.account.home, name);
           mkdirSync(join(file, '..'), { recursive: true });
@@ -131,6 +136,14 @@ export class Stage {
   [Symbol.asyncDispose](): Promise<void> {
     for (const terminal of this.#kept.values()) terminal[Symbol.dispose]();
     return this.scratch[Symbol.asyncDispose]();
+  }
+
+  device(shell: Shell): Device {
+    return this.#device(shell);
+  }
+
+  key(who: Who): KeyPair {
+    return this.#keys[who];
   }
 
   home(shell: Shell): string {
@@ -190,7 +203,8 @@ export class Stage {
 
   /** Each attack that was tried so far is in the log as something that was stopped. */
   async expectLogged(): Promise<void> {
-    const rows = (await this.log()).filter((row) => STOPPED.has(row.outcome));
+    const all = await this.log();
+    const rows = all.filter((row) => STOPPED.has(row.outcome));
     const missing = this.#tried.filter(
       ({ tried }) =>
         !rows.some(({ command, candidates, analysed }) =>
@@ -199,7 +213,17 @@ export class Stage {
           ),
         ),
     );
-    expect(missing.map(({ attack, tried }) => `${attack}: ${tried}`)).toEqual([]);
+    // What stands there instead, for whoever has to find out.
+    const instead = (tried: RegExp): string => {
+      const canary = /[a-z]\d+x?(?=\W*s?$)/.exec(tried.source)?.[0] ?? tried.source;
+      return JSON.stringify(
+        all
+          .filter((row) => JSON.stringify(row).includes(canary))
+          .map(({ outcome, command, candidates, detail }) => [outcome, command, candidates, detail])
+          .slice(0, 4),
+      ).slice(0, 2_000);
+    };
+    expect(missing.map(({ attack, tried }) => `${attack}: ${tried}, but ${instead(tried)}`)).toEqual([]);
     expect(this.#tried.length).toBeGreaterThan(0);
   }
 
@@ -212,6 +236,20 @@ export class Stage {
 
 const STOPPED: ReadonlySet<string> = new Set(['blocked', 'interrupted', 'refused', 'declined', 'cancelled']);
 
+/** A person's own way to speak SSH, for what no client would send. */
+export const rawClient = (stage: Stage, who: Who, shell: Shell): Promise<Client> =>
+  new Promise((resolve, reject) => {
+    const client = new Client();
+    client.once('ready', () => resolve(client)).once('error', reject);
+    client.connect({
+      host: stage.gateway.host,
+      port: stage.gateway.port,
+      username: stage.user(who, shell).login,
+      privateKey: stage.key(who).privateKey,
+      readyTimeout: 30_000,
+    });
+  });
+
 /** What a person sees when something was not let through, or that the session is over. */
 const STOP = /Not run|could not be read|not pasted|\x07|Connection|closed|ends/;
 
@@ -221,11 +259,16 @@ export const untilStopped = async (terminal: TypedTerminal): Promise<void> => {
 };
 
 /** Proves that whatever was typed before has had its chance to run: a later command has. Or the session is over. */
-export const untilDone = async (terminal: TypedTerminal, mark: string): Promise<'open' | 'ended'> => {
+export const untilDone = async (
+  terminal: TypedTerminal,
+  mark: string,
+  patient = false,
+): Promise<'open' | 'ended'> => {
   const ended = terminal.ended(30_000).then(() => 'ended' as const);
   ended.catch(() => undefined);
   for (let attempt = 0; attempt < 4; attempt += 1) {
-    terminal.type('\x03');
+    // Ctrl-C would give up what is still waiting.
+    if (!patient || attempt > 0) terminal.type('\x03');
     terminal.type(`echo ${mark}-${attempt}\r`);
     const shown = terminal
       .until(new RegExp(`[\\r\\n](?:\\x1b(?:\\[[\\d;?]*[a-zA-Z]|\\(B))*${mark}-${attempt}`), 6_000)
