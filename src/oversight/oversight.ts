@@ -15,6 +15,7 @@ import type { EventUser, NewEvent } from '../behaviour/events.ts';
 import { explain, tellUnusual } from '../behaviour/explain.ts';
 import type { RatingEvent } from '../behaviour/rating.ts';
 import type { PastSession } from '../behaviour/session-counts.ts';
+import { dayOf } from '../behaviour/session-history.ts';
 import { measureStart } from '../behaviour/session-measure.ts';
 import type { Risk } from '../behaviour/session-risk.ts';
 import { type EventLog, forgetEvents } from '../events/event-log.ts';
@@ -69,6 +70,7 @@ const FORGET_EVERY = 3_600;
 /** Milliseconds: 400 days. */
 const EVENTS_KEPT = 400 * 86_400_000;
 const MOST_WAITING = 10_000;
+const MOST_ACTIVE = 10_000;
 const ROOTS = /^(?:root|administrator|admin|toor|sa|postgres|enable)$/i;
 /** Commands of a session whose outcome is still to come. */
 const MOST_ASKED = 256;
@@ -79,6 +81,8 @@ export class Oversight implements SessionOversight, AsyncDisposable {
   readonly #sessions = new Map<string, WatchedSession>();
   /** Sign-ins that are being taken in, by user: a session waits for what its sign-in has proven. */
   readonly #signingIn = new Map<string, Promise<void>>();
+  /** The day on which it was last noted that a user works. */
+  readonly #activeOn = new Map<string, number>();
   #looks = 0;
   readonly #timer: NodeJS.Timeout;
   readonly #stops: (() => void)[];
@@ -185,7 +189,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
 
   /** What need not be known before the device is dialled. */
   async #follow(session: WatchedSession): Promise<void> {
-    this.#facts(session, { at: this.#parts.now(), active: true });
+    this.#active(session);
     this.#weigh(session);
     try {
       const { profile, others } = await this.#parts.habits.of(session.user.id);
@@ -195,6 +199,16 @@ export class Oversight implements SessionOversight, AsyncDisposable {
     } catch (error) {
       this.#failed('behaviour.habit-not-read', session.id, error);
     }
+  }
+
+  /** Once a day is enough to know that somebody worked. */
+  #active(session: WatchedSession): void {
+    const at = this.#parts.now();
+    const today = dayOf(at);
+    if (this.#activeOn.get(session.user.id) === today) return;
+    if (this.#activeOn.size >= MOST_ACTIVE) this.#activeOn.clear();
+    this.#activeOn.set(session.user.id, today);
+    this.#facts(session, { at, active: true });
   }
 
   async #groupOf(userId: string): Promise<string> {

@@ -2,49 +2,62 @@
 // attempts and sessions that are counted, and everything explained. What is usual is put in the store beforehand.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SettingValue } from '../../src/directory/settings.ts';
+import { createEventLog } from '../../src/events/event-log.ts';
+import { noticeGateway } from '../../src/gateway/control-client.ts';
+import { listReauthentications } from '../../src/oversight/demands.ts';
 import { learnSession } from '../../src/oversight/profiles.ts';
-import { openStore } from '../../src/store/store.ts';
+import { listRisks, risksOf, type SessionRiskView, viewOf } from '../../src/oversight/risk-records.ts';
+import { changeSettings, SETTINGS_CHANGED } from '../../src/oversight/settings.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
 import { eventually, logged } from '../gateway/gateway-events.ts';
 import { openSite, type Site } from '../harness/site.ts';
 import { applyPerson, nextCode, PASSWORD, writePolicy } from './person.ts';
 
 const DAY = 86_400_000;
 let site: Site;
+let store: Store;
 
-/** Twenty sessions at this hour, on the device and the account that alice uses, from an address of the office. */
-const makeHistory = async (origin: string): Promise<void> => {
-  const store = await openStore(`sqlite:${join(site.gateway.folder, 'data', 'sallyport.db')}`);
-  try {
-    const alice = await store.db
-      .selectFrom('users')
-      .select('id')
-      .where('name', '=', 'alice')
-      .executeTakeFirstOrThrow();
-    const now = Date.now();
-    for (let day = 1; day <= 20; day += 1) {
-      await learnSession(
-        store,
-        { userId: alice.id, peers: 'everybody' },
-        {
-          startedAt: now - day * DAY,
-          target: 'web1',
-          origin,
-          credential: 'web1-login',
-          duration: 600,
-          bytes: 0,
-          privileged: false,
-        },
-        { now, historyDays: 90, timeZone: 'UTC' },
-      );
-    }
-  } finally {
-    await store.close();
+/** Sessions at this hour, on the device and the account that alice uses, from an address of the office. */
+const makeHistory = async (days: number): Promise<void> => {
+  const alice = await store.db
+    .selectFrom('users')
+    .select('id')
+    .where('name', '=', 'alice')
+    .executeTakeFirstOrThrow();
+  const now = Date.now();
+  for (let day = 1; day <= days; day += 1) {
+    await learnSession(
+      store,
+      { userId: alice.id, peers: 'everybody' },
+      {
+        startedAt: now - (day % 80) * DAY,
+        target: 'web1',
+        origin: '192.0.2.10',
+        credential: 'web1-login',
+        duration: 600,
+        bytes: 0,
+        privileged: false,
+      },
+      { now, historyDays: 90, timeZone: 'UTC' },
+    );
   }
 };
 
-const set = async (key: string, value: string): Promise<void> => {
-  const { code, stderr } = await site.gateway.sallyport(['setting', 'set', key, value]);
-  if (code !== 0) throw new Error(stderr);
+/** As the command line does it, without a process for each. */
+const set = async (settings: Readonly<Record<string, SettingValue>>): Promise<void> => {
+  const events = createEventLog(store);
+  await changeSettings({ store, events }, new Map(Object.entries(settings)), {
+    actor: 'test',
+    now: Date.now(),
+  });
+  await noticeGateway({ data: join(site.gateway.folder, 'data') }, SETTINGS_CHANGED, '');
+};
+
+/** The newest session's risk, as the store has it at this moment. */
+const newest = async (): Promise<SessionRiskView | undefined> => {
+  const { rows } = await listRisks(store, { user: 'alice', limit: 1, after: undefined });
+  return rows[0] === undefined ? undefined : viewOf(rows[0]);
 };
 
 const lastSession = async (): Promise<Record<string, unknown>> => {
@@ -53,33 +66,40 @@ const lastSession = async (): Promise<Record<string, unknown>> => {
   return row;
 };
 
-const rating = async (): Promise<unknown> =>
-  (await site.gateway.rows('rating', 'list')).find((row) => row['user'] === 'alice')?.['rating'];
+const rating = async (): Promise<number> => {
+  const row = await store.db
+    .selectFrom('ratings')
+    .select('rating')
+    .where('user_name', '=', 'alice')
+    .executeTakeFirst();
+  return (row?.rating ?? 500) / 100;
+};
 
 beforeAll(async () => {
   site = await openSite();
   writePolicy(site.gateway.folder);
   await logged(site.gateway, 'policy.loaded', 1);
   await applyPerson(site);
-  await makeHistory('192.0.2.10');
+  store = await openStore(`sqlite:${join(site.gateway.folder, 'data', 'sallyport.db')}`);
+  await makeHistory(20);
 });
-afterAll(() => site[Symbol.asyncDispose]());
+afterAll(async () => {
+  await store?.close();
+  await site?.[Symbol.asyncDispose]();
+});
 
 describe('a session', () => {
   it('tells how unusual it is and why, with what is usual', async () => {
     expect((await site.alice.ssh(['true'])).code).toBe(0);
-    const row = await eventually('its end is noted', async () => {
-      const found = await lastSession();
-      return found['standing'] === 'learnt' ? found : undefined;
-    });
+    await eventually('its end is noted', async () => (await newest())?.standing === 'learnt');
+    const row = await lastSession();
     expect(row).toMatchObject({ risk: 3, suspicious: false, historySessions: 20 });
     expect(String(row['findings'])).toMatch(/origin: 127\.0\.0\.1 \(\+3\); usual: 192\.0\.2\.10 \(20\)/);
   });
 
   it('is refused before the device is dialled where the settings say so, and its user is told why', async () => {
-    await makeHistory('192.0.2.10');
-    await makeHistory('192.0.2.10');
-    await set('actions.origin.blockSession', 'true');
+    await makeHistory(40);
+    await set({ 'actions.origin.blockSession': true });
     const refused = await eventually('the setting is in force', async () => {
       const result = await site.alice.ssh(['echo', 'ran']);
       return result.code === 255 ? result : undefined;
@@ -91,18 +111,18 @@ describe('a session', () => {
     expect(await lastSession()).toMatchObject({ endReason: 'unusual-session', action: 'blockSession' });
     // Three of fifteen points cost 0.4, from the least score on that is suspicious.
     expect(await rating()).toBe(5);
-    await set('minimumSuspiciousScore', '3');
+    await set({ minimumSuspiciousScore: 3 });
     await eventually('a refused session costs its points', async () => {
       expect((await site.alice.ssh(['true'])).code).toBe(255);
-      return Number(await rating()) < 5;
+      return (await rating()) < 5;
     });
     const [row] = await site.gateway.rows('rating', 'show', 'alice');
     expect(row).toMatchObject({ cause: 'suspicious-session' });
     expect(Number(row?.['before']) - Number(row?.['after'])).toBeCloseTo(0.4, 5);
-    await set('minimumSuspiciousScore', '5');
+    await set({ minimumSuspiciousScore: 5 });
     const looked = await site.gateway.rows('rating', 'what-if', '--set', 'actions.origin.blockSession=false');
     expect(looked.some((found) => String(found['before']).includes('blockSession'))).toBe(true);
-    await set('actions.origin.blockSession', 'false');
+    await set({ 'actions.origin.blockSession': false });
     await eventually('the setting is in force', async () => (await site.alice.ssh(['true'])).code === 0);
   });
 
@@ -111,21 +131,25 @@ describe('a session', () => {
     await terminal.until(/[$#] /);
     terminal.type('riser once\r');
     await eventually('the risk of the command shows', async () => {
-      const [row] = await site.gateway.rows('session', 'list', '--live', '--user', 'alice');
-      return row?.['risk'] === 7 && row['suspicious'] === true;
+      const risk = await newest();
+      return risk?.score === 7 && risk.suspiciousAt !== undefined;
     });
+    const [live] = await site.gateway.rows('session', 'list', '--live', '--user', 'alice');
+    expect(live).toMatchObject({ risk: 7, suspicious: true, commandPoints: 4 });
     terminal.type('exit\r');
     await terminal.ended();
     expect((await site.alice.ssh(['head -c 3000000 /dev/zero'])).code).toBe(0);
     await eventually('what was moved shows', async () =>
-      String((await lastSession())['findings']).includes('volume: 2.9 MiB (+3)'),
+      (await newest())?.findings.some(({ dimension, points }) => dimension === 'volume' && points === 3),
     );
     const before = await rating();
-    const suspicious = (await site.gateway.rows('session', 'list', '--user', 'alice')).find(
-      (row) => row['standing'] === 'suspicious',
+    const suspicious = String(live?.['id']);
+    await eventually(
+      'its end is noted',
+      async () => (await risksOf(store, [suspicious])).get(suspicious)?.standing === 'suspicious',
     );
-    expect((await site.gateway.sallyport(['rating', 'expected', String(suspicious?.['id'])])).code).toBe(0);
-    expect(await rating()).toBeGreaterThan(Number(before));
+    expect((await site.gateway.sallyport(['rating', 'expected', suspicious])).code).toBe(0);
+    expect(await rating()).toBeGreaterThan(before);
     const rows = await site.gateway.rows('rating', 'recompute');
     expect(rows).toMatchObject([{ user: 'alice', agrees: true }]);
   });
@@ -141,7 +165,7 @@ describe('who they are must be proven', () => {
   };
 
   it('after as many sessions in which audited commands ran as the settings allow', async () => {
-    await set('continuousIdentification.highRiskSessions', '2');
+    await set({ 'continuousIdentification.highRiskSessions': 2 });
     using terminal = site.alice.terminal();
     await terminal.until(/[$#] /);
     terminal.type('riser twice\r');
@@ -149,14 +173,14 @@ describe('who they are must be proven', () => {
     await terminal.until('\x1b[?1049l');
     terminal.type('exit\r');
     await terminal.ended();
-    await set('continuousIdentification.highRiskSessions', '0');
+    await set({ 'continuousIdentification.highRiskSessions': 0 });
   });
 
   it('after so much rating was lost, before anything of the session starts', async () => {
     // What was learnt meanwhile of this machine's address is little beside the rest.
-    for (let times = 0; times < 8; times += 1) await makeHistory('192.0.2.10');
-    await set('minimumSuspiciousScore', '3');
-    await set('continuousIdentification.ratingDrop', '0.3');
+    await makeHistory(160);
+    await set({ minimumSuspiciousScore: 3 });
+    await set({ 'continuousIdentification.ratingDrop': 0.3 });
     using terminal = site.alice.terminal();
     await prove(terminal);
     await terminal.until(/[$#] /);
@@ -166,12 +190,12 @@ describe('who they are must be proven', () => {
     await terminal.ended();
     const [asked] = await site.gateway.rows('reauthentication', 'list', '--user', 'alice');
     expect(asked).toMatchObject({ trigger: 'ratingDrop', outcome: 'passed', method: 'password+totp' });
-    await set('continuousIdentification.ratingDrop', '0');
-    await set('minimumSuspiciousScore', '15');
+    await set({ 'continuousIdentification.ratingDrop': 0 });
+    await set({ minimumSuspiciousScore: 15 });
   });
 
   it('after attempts at times that the grant prohibits, which are refused', async () => {
-    await set('continuousIdentification.sessionAttemptsAtProhibitedTimes', '1');
+    await set({ 'continuousIdentification.sessionAttemptsAtProhibitedTimes': 1 });
     const day = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][(new Date().getUTCDay() + 3) % 7];
     await site.gateway.apply({
       grants: [
@@ -190,8 +214,8 @@ describe('who they are must be proven', () => {
     });
     expect(refused.stderr).toContain('at these times only');
     await eventually('it was asked', async () => {
-      const [row] = await site.gateway.rows('reauthentication', 'list', '--user', 'alice');
-      return row?.['trigger'] === 'sessionAttemptsAtProhibitedTimes' && row['outcome'] === 'waiting';
+      const { rows } = await listReauthentications(store, { user: 'alice', limit: 1, after: undefined });
+      return rows[0]?.trigger_name === 'sessionAttemptsAtProhibitedTimes' && rows[0].outcome === 'waiting';
     });
   });
 });
