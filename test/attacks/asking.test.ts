@@ -1,10 +1,11 @@
 // Rules that ask instead of refusing, through the whole gateway: the user confirms, proves who they are, or waits for a
 // second person; rules that bite after several occurrences, and one that disables the user. And that nothing of a
 // password comes into the log.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../gateway/gateway-events.ts';
 import { haveSshd, isRoot } from '../harness/need.ts';
 import { openSite, type Site } from '../harness/site.ts';
 import type { TypedTerminal } from '../harness/terminal.ts';
@@ -18,6 +19,7 @@ rules:
   - {name: approved, match: "ln **", action: approve}
   - {name: third, match: "touch **", action: block, occurrences: 3}
   - {name: fatal, match: "chmod 777 **", action: interrupt, disableUser: true, scope: {users: [dora]}}
+  - {name: asked file, path: "~/asked-*", access: write, action: confirm}
   - {name: shadowed, match: "rmdir **", action: block, shadow: true}
 `;
 
@@ -43,7 +45,7 @@ describe.skipIf(!isRoot || !haveSshd)('rules that ask', () => {
     writeFileSync(join(rules, 'asking.yaml'), RULES);
     // Both workers: a session may come to either.
     const count = (text: string): number => site.gateway.log.split(text).length;
-    for (let wait = 0; wait < 100 && count('"rules":6') < count('"event":"worker.up"'); wait += 1)
+    for (let wait = 0; wait < 100 && count('"rules":7') < count('"event":"worker.up"'); wait += 1)
       await pause(200);
   });
   afterAll(() => site[Symbol.asyncDispose]());
@@ -115,6 +117,44 @@ describe.skipIf(!isRoot || !haveSshd)('rules that ask', () => {
     await terminal.until('denied by');
     expect((await outcomeOf('ln -s a approved-link; echo linked'))?.detail).toMatch(/^approved by cli:/);
     expect((await outcomeOf('ln -s a denied-link'))?.outcome).toBe('declined');
+  });
+
+  it('where nobody can be asked the answer is no, with the reason, and the log says so', async () => {
+    for (const more of [['-T'], ['-tt']]) {
+      const result = await site.alice.ssh(['mkdir by-exec'], { more });
+      expect(result.code).toBe(126);
+      expect(result.stderr + result.stdout).toMatch(/interactive shell only/);
+    }
+    expect(await outcomeOf('mkdir by-exec')).toMatchObject({ outcome: 'declined' });
+    const proven = await site.alice.ssh(['mkfifo by-exec-too']);
+    expect(proven).toMatchObject({ code: 126, stdout: '' });
+    const script = await site.alice.ssh(['bash'], { input: 'echo one\nmkdir by-input\necho two\n' });
+    expect(script).toMatchObject({ code: 126, stdout: 'one\n' });
+    expect(await outcomeOf('mkdir by-input')).toMatchObject({ outcome: 'declined' });
+    const file = site.scratch.path('asked-file');
+    writeFileSync(file, 'text');
+    for (const copied of [
+      await site.alice.sftp([`put ${file} asked-1`]),
+      await site.alice.scp(['-O', file, site.alice.remote('asked-2')]),
+    ]) {
+      expect(copied.code).not.toBe(0);
+      expect(copied.stderr).toMatch(/needs your confirmation.*do it in a shell.*asking\/asked file/);
+    }
+    for (const name of ['by-exec', 'by-exec-too', 'by-input', 'asked-1', 'asked-2']) {
+      expect(existsSync(join(site.device.account.home, name)), name).toBe(false);
+    }
+  });
+
+  it('an exec request waits for a second person, and both stand in its row', async () => {
+    const waiting = site.alice.ssh(['ln -s a by-exec-link && echo linked'], { timeout: 60_000 });
+    const found = await eventually('the command that waits', async () =>
+      (await site.gateway.rows('session', 'approvals')).find((row) =>
+        String(row['command']).includes('by-exec-link'),
+      ),
+    );
+    expect((await site.gateway.sallyport(['session', 'approve', String(found['id'])])).code).toBe(0);
+    expect(await waiting).toMatchObject({ code: 0, stdout: 'linked\n' });
+    expect((await outcomeOf('ln -s a by-exec-link && echo linked'))?.detail).toMatch(/^approved by cli:/);
   });
 
   it('Ctrl-C gives up a command that waits', async () => {
