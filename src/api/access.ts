@@ -134,6 +134,14 @@ export class Access {
     await this.#parts.store.db.deleteFrom('api_sessions').where('secret_hash', '=', hashOf(cookie)).execute();
   }
 
+  /** For a user whose factors have changed: whoever signed in with the old ones is out. */
+  async forgetSignIns(userName: string): Promise<void> {
+    await this.#parts.store.db
+      .deleteFrom('api_sessions')
+      .where('user_id', 'in', (query) => query.selectFrom('users').select('id').where('name', '=', userName))
+      .execute();
+  }
+
   /** Undefined: nobody, or no longer. */
   async byCookie(cookie: string): Promise<Principal | undefined> {
     const { store, now } = this.#parts;

@@ -208,6 +208,15 @@ describe('the API', () => {
       ];
     });
 
+    it('ends when the password is changed', async () => {
+      const before = await server.signIn('alice');
+      const body = { roles: ['engineer'], password: samplePassword('alice') };
+      const headers = { 'if-match': '*' };
+      expect((await server.ask('PUT', '/api/users/alice', { as: carol, headers, body })).status).toBe(200);
+      expect((await server.ask('GET', '/api/me', { as: before })).status).toBe(401);
+      alice = await server.signIn('alice');
+    });
+
     it('serves no write that another site makes a browser send', async () => {
       const write = (headers: Record<string, string>) =>
         server.ask('PUT', '/api/users/mallory', { as: { headers }, body: {} });

@@ -314,7 +314,7 @@ export const createServer = async (parts: ApiParts, options: ServerOptions): Pro
       reply.header('allow', others.join(', '));
       return api.fail(new ApiProblem('SP_API_METHOD', `here are: ${others.join(', ')}`), request, reply);
     }
-    if (options.console !== undefined && request.method === 'GET' && !path.startsWith('/api/'))
+    if (options.console !== undefined && request.method === 'GET' && !/^\/(api|assets)\//.test(path))
       return options.console.index(reply);
     return api.fail(new ApiProblem('SP_API_UNKNOWN', 'there is nothing at this address'), request, reply);
   });

@@ -354,6 +354,7 @@ const userRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] 
         guard(asked, (trx) => shownUser(trx, params.name)),
       );
       const shown = found(await shownUser(parts.store.db, params.name), 'user of this name');
+      if (password !== undefined || totp !== undefined) await parts.access.forgetSignIns(params.name);
       return { body: shown, etag: etagOf(shown) };
     },
   }),
