@@ -8,6 +8,7 @@ import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
 import { registerDirectory } from './directory-commands.ts';
 import { EXIT, verdictOf } from './exit.ts';
+import { registerFinding } from './finding.ts';
 import { registerPolicy } from './policy.ts';
 import { registerRating } from './rating.ts';
 import { registerReauthentication } from './reauthentication.ts';
@@ -52,6 +53,7 @@ const build = (): Command => {
   registerRating(program);
   registerReauthentication(program);
   registerSetting(program);
+  registerFinding(program);
   registerSiem(program);
   registerVault(program);
   registerConfig(program);

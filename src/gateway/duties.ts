@@ -1,5 +1,6 @@
 // What a gateway does besides serving sessions, in the process that serves none: carrying events to other systems,
-// filling the auditors' queue, telling of secrets that were changed by hand, settling rotations. It owns what it starts and ends it; a duty that fails is logged and goes on, and never ends
+// filling the auditors' queue, telling of secrets that were changed by hand, settling rotations, looking
+// for findings. It owns what it starts and ends it; a duty that fails is logged and goes on, and never ends
 // the gateway.
 
 import { DEFAULT_DIAL_TIMEOUTS } from '../../proxy/device/dial.ts';
@@ -8,10 +9,13 @@ import type { Config } from '../config/load.ts';
 import { noticeManualChanges } from '../credentials/changes.ts';
 import { resolveRotations } from '../credentials/rotation.ts';
 import { createHostKeyPins } from '../directory/devices.ts';
+import { readSettings } from '../directory/settings.ts';
 import { openVault } from '../directory/vault.ts';
 import { createEventLog, EVENTS } from '../events/event-log.ts';
 import { DELIVERY_TIMES, startOutputs } from '../siem/delivery.ts';
 import type { Store } from '../store/store.ts';
+import { withoutDatabase } from '../ueba/locate.ts';
+import { scan } from '../ueba/run.ts';
 import type { Log } from './log.ts';
 
 export interface Duties extends AsyncDisposable {
@@ -32,6 +36,8 @@ const ADMIT_EVERY = 2_000;
 const NOTICE_EVERY = 2_000;
 /** How often it is asked which secret holds where a rotation does not know. */
 const RESOLVE_EVERY = 60_000;
+/** How often it is looked for findings. */
+const SCAN_EVERY = 3_600_000;
 
 /** Runs `work` again and again, never twice at a time, until it is disposed of. */
 const repeat = (
@@ -109,12 +115,24 @@ export const startDuties = ({ config, store, log, version }: DutyParts): Duties 
     RESOLVE_EVERY,
     (error) => log.warn('rotation.not-resolved', { error }),
   );
+  const scanning = repeat(
+    async () => {
+      const settings = await readSettings(store.db);
+      const timeZone = String(settings['session.timeZone']);
+      const result = await scan({ ...parts, timeZone, locate: withoutDatabase });
+      log.info('findings.scanned', { ...result });
+    },
+    SCAN_EVERY,
+    (error) => log.warn('findings.not-scanned', { error }),
+  );
   const stopListening = store.listen(EVENTS, () => outputs.wake());
   return {
     reconfigure: (next) => outputs.reconfigure(next.siem.outputs),
     [Symbol.asyncDispose]: async () => {
       stopListening();
-      await Promise.all([outputs, admitting, noticing, resolving].map((duty) => duty[Symbol.asyncDispose]()));
+      await Promise.all(
+        [outputs, admitting, noticing, resolving, scanning].map((duty) => duty[Symbol.asyncDispose]()),
+      );
     },
   };
 };
