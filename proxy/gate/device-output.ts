@@ -7,6 +7,10 @@ import type { Observer } from './observing.ts';
 /** Longer output is not one line editor drawing. */
 const MOST_DRAWN_AT_ONCE = 4_096;
 
+const ZSH_DRAWS = Buffer.from('\x1b[27m\x1b[24m');
+const FISH_DRAWS = Buffer.from('\u23ce');
+const CLEARS_LINE = Buffer.from('\x1b[K');
+
 /** Whether the user sees this output: what is drawn for a window that they do not have is not for them. */
 export function isForClient(state: GateState): boolean {
   const { phase } = state;
@@ -119,6 +123,6 @@ function editorOff(state: GateState, observer: Observer): void {
 /** Editors give themselves away by how they draw; it only decides which keys expand history. */
 function noticeDialect(state: GateState, bytes: Buffer): void {
   if (bytes.length > MOST_DRAWN_AT_ONCE) return;
-  if (bytes.includes('\x1b[27m\x1b[24m')) state.dialect = 'zsh';
-  else if (bytes.includes('\u23ce') && bytes.includes('\x1b[K')) state.dialect = 'fish';
+  if (bytes.includes(ZSH_DRAWS)) state.dialect = 'zsh';
+  else if (bytes.includes(FISH_DRAWS) && bytes.includes(CLEARS_LINE)) state.dialect = 'fish';
 }

@@ -64,7 +64,7 @@ export class LazyScreen implements ScreenView {
       this.#drawWith(data.subarray(from, lastOther));
       from = lastOther;
     }
-    this.#take(data.subarray(from));
+    this.#take(from === 0 ? data : data.subarray(from));
     if (this.#waitingBytes > CUT_ABOVE && !this.#cut()) this.#drawAll();
   }
 
