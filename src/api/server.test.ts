@@ -478,6 +478,14 @@ describe('the API', () => {
     expect((await server.ask('POST', '/api/setup', { body: { ...body, name: 'eve' } })).status).toBe(403);
   });
 
+  it('slows down who asks too often', async () => {
+    let answer = await server.ask('POST', '/api/sign-in', { body: {} });
+    for (let n = 0; n < 100 && answer.status === 400; n += 1)
+      answer = await server.ask('POST', '/api/sign-in', { body: {} });
+    expect([answer.status, record(answer.body)['code']]).toEqual([429, 'SP_API_TOO_MANY']);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
   it('says that it is up, and that no gateway is ready beside it', async () => {
     expect((await server.ask('GET', '/api/health')).status).toBe(200);
     const ready = await server.ask('GET', '/api/ready');

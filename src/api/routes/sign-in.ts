@@ -56,7 +56,7 @@ const signInRoutes = (parts: ApiParts): readonly Route[] => [
     path: '/api/sign-in',
     tag: 'access',
     summary: 'Sign in with the password, and the one-time code where the user has one; sets the cookie',
-    perMinute: 30,
+    perMinute: 60,
     secretAnswer: true,
     body: z.strictObject({
       name: z.string().min(1).max(256),
