@@ -1,8 +1,9 @@
 // `npm run -s bench:recording-relay`: what recording costs through the whole gateway: the same work through one that records
 // and one that does not (its grant is best-effort, and its recordings have no folder), rounds interleaved. Speeds are
-// spoilt by whatever else runs; the processor time of the gateway's own processes is not.
+// spoilt by whatever else runs; the processor time of the gateway's own processes is not. `--quick` for fewer rounds.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { run } from '../test/harness/run.ts';
 import { openSite, type Site } from '../test/harness/site.ts';
 import { measureBulk } from './bulk.ts';
@@ -10,8 +11,10 @@ import { measureEcho } from './echo.ts';
 import { median, percentile, round, table } from './measure.ts';
 import type { Path } from './paths.ts';
 
-const rounds = 5;
-const bulkBytes = 256 * 1024 * 1024;
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+const rounds = values.quick ? 2 : 5;
+const bulkBytes = (values.quick ? 64 : 256) * 1024 * 1024;
+const keys = values.quick ? 60 : 150;
 
 const openOne = async (recorded: boolean): Promise<Site> => {
   const site = await openSite({ gateway: { ssh: { workers: 1 } } });
@@ -105,8 +108,8 @@ tell(
 
 const echoes: [number[], number[]] = [[], []];
 for (let n = 0; n < 4; n += 1) {
-  echoes[0].push(...(await measureEcho(paths[0], 150)));
-  echoes[1].push(...(await measureEcho(paths[1], 150)));
+  echoes[0].push(...(await measureEcho(paths[0], keys)));
+  echoes[1].push(...(await measureEcho(paths[1], keys)));
 }
 for (const share of [0.5, 0.95]) {
   const [one, other] = [percentile(echoes[0], share), percentile(echoes[1], share)];

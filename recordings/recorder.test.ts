@@ -164,6 +164,20 @@ describe('other channels', () => {
     expect(tape.words(3, 'cut')).toEqual(['{"stream":"stdout","reason":"binary"}']);
   });
 
+  it('hash of a long transfer its beginning, and count all of it', () => {
+    const tape = new Tape();
+    tape.recorder.channelStarted(4, sftp);
+    const piece = Buffer.alloc(3 * 1024 * 1024, 'y');
+    for (let n = 0; n < 22; n += 1) tape.recorder.output(4, piece, 'stdout');
+    tape.recorder.end();
+    const bytes = 64 * 1024 * 1024;
+    const sha256 = createHash('sha256').update(Buffer.alloc(bytes, 'y')).digest('hex');
+    expect(JSON.parse(tape.words(4, 'end')[0] ?? '{}').stdout).toEqual({
+      bytes: 22 * piece.length,
+      beginning: { bytes, sha256 },
+    });
+  });
+
   it('count transfers, hash them, and hash no input that is short enough to guess', () => {
     const tape = new Tape();
     tape.recorder.channelStarted(4, sftp);

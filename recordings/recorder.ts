@@ -31,6 +31,8 @@ export const defaultRecorderOptions: RecorderOptions = {
   now: () => performance.now(),
 };
 
+/** Of a stream that is only counted so much is hashed: the hash costs more than everything else that is done with it. */
+const hashedBytes = 64 * 1024 * 1024;
 /** Input shorter than this gets no hash: a hash of something short, a password say, can be guessed. Bytes. */
 const hashedInputBytes = 4096;
 /** Channels that one recording follows at a time; SSH servers allow far fewer. */
@@ -42,9 +44,14 @@ type Keeping =
   | { readonly kind: 'bounded'; left: number }
   | { readonly kind: 'counted' };
 
-interface OutputStream {
+/** What of a stream is told at its end. */
+interface Count {
   bytes: number;
-  readonly hash: Hash;
+  hashed: number;
+  readonly hash: Hash | undefined;
+}
+
+interface OutputStream extends Count {
   readonly decoder: TextDecoder;
   readonly redacting: RedactingStream | undefined;
   keeping: Keeping;
@@ -59,9 +66,22 @@ interface Channel {
   size: { readonly columns: number; readonly rows: number } | undefined;
   readonly echo: EchoMatcher | undefined;
   readonly keys: TextDecoder;
-  input: { bytes: number; readonly hash: Hash | undefined };
+  readonly input: Count;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+}
+
+function digest(count: Count, data: Buffer): void {
+  if (count.hash === undefined || count.hashed >= hashedBytes) return;
+  const part = data.subarray(0, hashedBytes - count.hashed);
+  count.hashed += part.length;
+  count.hash.update(part);
+}
+
+function counted({ bytes, hashed, hash }: Count): object {
+  if (hash === undefined) return { bytes };
+  const sha256 = hash.digest('hex');
+  return hashed === bytes ? { bytes, sha256 } : { bytes, beginning: { bytes: hashed, sha256 } };
 }
 
 /** Characters of a marker's JSON. */
@@ -106,6 +126,7 @@ export class Recorder {
     };
     const stream = (): OutputStream => ({
       bytes: 0,
+      hashed: 0,
       hash: createHash('sha256'),
       decoder: new TextDecoder('utf-8', { ignoreBOM: true }),
       redacting: this.#options.redaction?.stream(),
@@ -119,7 +140,7 @@ export class Recorder {
       echo: terminal !== undefined && this.#options.input === 'echoed' ? new EchoMatcher() : undefined,
       keys: new TextDecoder('utf-8', { ignoreBOM: true }),
       // What is typed at a terminal gets no hash; see hashedInputBytes.
-      input: { bytes: 0, hash: terminal === undefined ? createHash('sha256') : undefined },
+      input: { bytes: 0, hashed: 0, hash: terminal === undefined ? createHash('sha256') : undefined },
       stdout: stream(),
       stderr: stream(),
     });
@@ -129,7 +150,7 @@ export class Recorder {
     const channel = this.#channels.get(number);
     if (channel === undefined) return;
     channel.input.bytes += data.length;
-    channel.input.hash?.update(data);
+    digest(channel.input, data);
     if (channel.echo === undefined) return;
     this.#judge(channel, channel.echo.typed(channel.keys.decode(data, { stream: true })));
   }
@@ -141,10 +162,10 @@ export class Recorder {
     stream.bytes += data.length;
     switch (stream.keeping.kind) {
       case 'counted':
-        stream.hash.update(data);
+        digest(stream, data);
         return;
       case 'bounded': {
-        stream.hash.update(data);
+        digest(stream, data);
         if (data.includes(0)) {
           this.#cut(channel, name, 'binary');
           return;
@@ -208,15 +229,14 @@ export class Recorder {
     this.#flush(channel);
     if (channel.echo !== undefined) this.#judge(channel, channel.echo.finish());
     this.#channels.delete(number);
-    const output = ({ bytes, hash, keeping }: OutputStream) =>
-      keeping.kind === 'whole' ? { bytes } : { bytes, sha256: hash.digest('hex') };
-    const { bytes, hash } = channel.input;
-    const hashed = hash !== undefined && bytes >= hashedInputBytes;
+    const output = (stream: OutputStream) =>
+      stream.keeping.kind === 'whole' ? { bytes: stream.bytes } : counted(stream);
+    const { input } = channel;
     this.#tell(
       number,
       'end',
       JSON.stringify({
-        input: hashed ? { bytes, sha256: hash.digest('hex') } : { bytes },
+        input: input.bytes >= hashedInputBytes ? counted(input) : { bytes: input.bytes },
         stdout: output(channel.stdout),
         stderr: output(channel.stderr),
       }),

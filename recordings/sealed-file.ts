@@ -2,7 +2,7 @@
 // returns: what the other side gets afterwards is recorded, and a killed process loses none of it. Tails are turned
 // into compressed, signed chunks of the recording off the event loop. The first error is the last: everything up to
 // there is sealed, in room that the recording's own file holds for it. What an event says is not known here.
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { constants, writeSync, writevSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -101,7 +101,7 @@ export class SealedFile {
   readonly path: string;
   readonly #header: RecordingHeader;
   readonly #preamble: Pick<EncodedPreamble, 'hash'>;
-  readonly #sessionKey: Buffer;
+  readonly #sessionKey: KeyObject;
   readonly #main: FileHandle;
   readonly #tailPaths: readonly [string, string];
   readonly #tails: [Tail, Tail];
@@ -143,7 +143,7 @@ export class SealedFile {
     this.path = path;
     this.#header = header;
     this.#preamble = { hash: opened.preamble.hash };
-    this.#sessionKey = opened.sessionKey;
+    this.#sessionKey = createSecretKey(opened.sessionKey);
     this.#main = opened.main;
     this.#tailPaths = opened.tailPaths;
     this.#position = opened.preamble.bytes.length;
