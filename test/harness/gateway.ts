@@ -69,7 +69,7 @@ export class Gateway {
     const log = createWriteStream(join(folder, 'log'));
     child.stdout?.on('data', (data: Buffer) => log.write(data));
     child.stderr?.on('data', (data: Buffer) => log.write(data));
-    await lineOf(child, /\bready\b/, 30_000);
+    await lineOf(child, /\bready\b/, 90_000);
     return new Gateway(port, folder, env, child);
   }
 
