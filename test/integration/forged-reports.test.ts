@@ -9,7 +9,7 @@ let stage: ReportingStage;
 
 beforeAll(async () => {
   stage = await ReportingStage.open(['bash', 'zsh'], { shellIntegration: true });
-}, 120_000);
+}, 240_000);
 
 afterAll(() => stage[Symbol.asyncDispose]());
 

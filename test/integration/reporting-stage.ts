@@ -13,12 +13,14 @@ import { SshUser } from '../harness/ssh.ts';
 import type { TypedTerminal } from '../harness/terminal.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
+/** `free`: the device with bash once more, under no rule. */
+export type Where = Shell | 'free';
 
 const RULES = `
 name: reporting
 rules:
-  - {name: touch, match: "touch **", action: block, message: Nobody touches anything here.}
-  - {name: make, match: "mkdir **", action: confirm}
+  - {name: touch, match: "touch **", action: block, message: Nobody touches anything here., scope: {devices: [bash, zsh, fish]}}
+  - {name: make, match: "mkdir **", action: confirm, scope: {devices: [bash, zsh, fish]}}
 `;
 
 export const PROMPT = 'ready> ';
@@ -49,13 +51,13 @@ export interface Row {
 export class ReportingStage {
   readonly gateway: Gateway;
   readonly #scratch: Scratch;
-  readonly #devices: ReadonlyMap<Shell, Device>;
+  readonly #devices: ReadonlyMap<Where, Device>;
   readonly #user: SshUser;
 
   private constructor(
     gateway: Gateway,
     scratch: Scratch,
-    devices: ReadonlyMap<Shell, Device>,
+    devices: ReadonlyMap<Where, Device>,
     user: SshUser,
   ) {
     this.gateway = gateway;
@@ -67,14 +69,13 @@ export class ReportingStage {
   static async open(
     shells: readonly Shell[],
     reading: Readonly<Record<string, boolean>>,
-    policies: 'rules' | 'none' = 'rules',
   ): Promise<ReportingStage> {
     const scratch = new Scratch();
     try {
       const rules = scratch.path('rules');
       mkdirSync(rules);
-      if (policies === 'rules') writeFileSync(join(rules, 'reporting.yaml'), RULES);
-      const devices = new Map<Shell, Device>();
+      writeFileSync(join(rules, 'reporting.yaml'), RULES);
+      const devices = new Map<Where, Device>();
       for (const shell of shells) {
         const device = await startDevice(scratch, {
           shell: shell === 'bash' ? '/bin/bash' : `/usr/bin/${shell}`,
@@ -86,6 +87,7 @@ export class ReportingStage {
         }
         execFileSync('chown', ['-R', device.account.name, device.account.home]);
         devices.set(shell, device);
+        if (shell === 'bash') devices.set('free', device);
       }
       const key = makeKey(scratch.path('alice_key'));
       const gateway = await Gateway.start(scratch, {
@@ -129,7 +131,7 @@ export class ReportingStage {
   }
 
   /** A shell that has said that it will report its lines; the prompt may still be on its way. */
-  async integrated(shell: Shell): Promise<TypedTerminal> {
+  async integrated(shell: Where): Promise<TypedTerminal> {
     const before = logLines(this.gateway).filter(({ code }) => code === 'SP_INTEGRATION_INSTALLED').length;
     const terminal = this.terminal(shell);
     await eventually(
@@ -140,19 +142,19 @@ export class ReportingStage {
     return terminal;
   }
 
-  terminal(shell: Shell): TypedTerminal {
+  terminal(shell: Where): TypedTerminal {
     const device = this.#devices.get(shell);
     return this.#user.as(`alice@${device?.account.name}@${shell}`).terminal([]);
   }
 
   /** What was logged on this device, the oldest first. */
-  async rows(shell: Shell): Promise<Row[]> {
+  async rows(shell: Where): Promise<Row[]> {
     const rows = await this.gateway.rows('command', 'list', '--device', shell, '--limit', '1000');
     return rows.map(asRow).reverse();
   }
 
   /** The row of a command, once it is there. */
-  row(shell: Shell, wanted: RegExp): Promise<Row> {
+  row(shell: Where, wanted: RegExp): Promise<Row> {
     return eventually(`a row for ${wanted}`, async () =>
       (await this.rows(shell)).find(({ command }) => wanted.test(command)),
     );

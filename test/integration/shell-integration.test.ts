@@ -9,7 +9,7 @@ let stage: ReportingStage;
 
 beforeAll(async () => {
   stage = await ReportingStage.open(SHELLS, { shellIntegration: true });
-}, 120_000);
+}, 240_000);
 
 afterAll(() => stage[Symbol.asyncDispose]());
 
@@ -30,6 +30,13 @@ describe.each(SHELLS)('in %s', (shell) => {
     terminal.type('y\r');
     await eventually('what was confirmed', () => stage.exists(shell, 'made'));
 
+    await terminal.until(PROMPT);
+    terminal.type('mkdir given-up\r');
+    await terminal.until('[y/N]');
+    terminal.type('\x03');
+    await terminal.until(PROMPT);
+    expect(stage.exists(shell, 'given-up')).toBe(false);
+
     terminal.type('exit 7\r');
     expect((await terminal.ended()).code).toBe(7);
     expect(terminal.shown).not.toMatch(/7770|__sp/);
@@ -38,9 +45,26 @@ describe.each(SHELLS)('in %s', (shell) => {
       { command: `echo one-''${shell}`, how: 'integrated', outcome: 'ran', detail: '' },
       { command: 'touch canary', how: 'integrated', outcome: 'blocked' },
       { command: 'mkdir made', how: 'integrated', outcome: 'ran' },
+      { command: 'mkdir given-up', how: 'integrated', outcome: 'cancelled' },
       { command: 'exit 7', how: 'integrated', outcome: 'ran' },
     ]);
     expect(stage.holding(shell, '__sp')).toEqual([]);
     expect(stage.holding(shell, '7770')).toEqual([]);
   }, 180_000);
 });
+
+test('where no rule holds lines they are reported as well, and nothing waits for that', async () => {
+  using terminal = await stage.integrated('free');
+  terminal.type("echo one-''two\r");
+  await terminal.until('one-two\r\n');
+  await terminal.until(PROMPT);
+  // Typed ahead of its prompt: nobody can be asked for it.
+  terminal.type("sleep 0.5\recho three-''four\r");
+  await terminal.until('three-four\r\n');
+  await stage.row('free', /^echo three/);
+  expect(await stage.rows('free')).toMatchObject([
+    { command: "echo one-''two", how: 'integrated', outcome: 'ran' },
+    { command: 'sleep 0.5', how: 'integrated' },
+    { command: "echo three-''four", detail: 'not reported by the shell' },
+  ]);
+}, 240_000);

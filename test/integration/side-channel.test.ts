@@ -8,7 +8,7 @@ let stage: ReportingStage;
 
 beforeAll(async () => {
   stage = await ReportingStage.open(['bash'], { sideChannel: true });
-}, 120_000);
+}, 240_000);
 
 afterAll(() => stage[Symbol.asyncDispose]());
 
