@@ -8,6 +8,8 @@ import type { Store } from '../store/store.ts';
 
 /** Longer than any write to the event log may take, and than the clocks of gateways may differ. Milliseconds. */
 const LATE = 180_000;
+/** The watermark moves in steps: an output at rest writes nothing. */
+const STEP = 60_000;
 const FILL_AT_ONCE = 5_000;
 const CHANGE_AT_ONCE = 400;
 
@@ -78,7 +80,19 @@ export const fillQueue = async (
     .where('output', '=', output)
     .executeTakeFirst();
   const watermark = row?.watermark ?? idFrom(now);
-  for (;;) {
+  // Looking costs a read; only what is there is written.
+  const fresh = await store.db
+    .selectFrom('events')
+    .leftJoin('siem_queue as known', (join) =>
+      join.onRef('known.id', '=', 'events.id').on('known.output', '=', output),
+    )
+    .select('events.id')
+    .where('events.id', '>', watermark)
+    .where('known.id', 'is', null)
+    .$if(kinds !== undefined, (narrowed) => narrowed.where('events.kind', 'in', [...(kinds ?? [])]))
+    .limit(1)
+    .executeTakeFirst();
+  while (fresh !== undefined) {
     const result = await store.db
       .insertInto('siem_queue')
       .columns(['output', 'id', 'at', 'kind', 'event_json', 'state', 'reason'])
@@ -108,7 +122,7 @@ export const fillQueue = async (
     if (Number(result.numInsertedOrUpdatedRows ?? 0) < FILL_AT_ONCE) break;
   }
   const settled = idFrom(now - LATE);
-  if (settled <= watermark) return;
+  if (idFrom(now - LATE - STEP) <= watermark) return;
   await store.db
     .deleteFrom('siem_queue')
     .where('output', '=', output)
