@@ -1,6 +1,7 @@
 // How fast bytes go through a path. The client's own start and sign-in are measured too, and taken off.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { median } from './measure.ts';
 import type { Path } from './paths.ts';
 
@@ -14,6 +15,22 @@ const shellTime = async (script: string, words: readonly string[]): Promise<numb
   return (performance.now() - from) / 1000;
 };
 
+/** Processor seconds that the processes have used so far; those that are gone count nothing. */
+export function processorSeconds(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return ticks / 100;
+}
+
 /** Megabytes (10⁶) a second, median of `rounds`; the rounds of all paths are interleaved, so that load hits all alike. */
 export async function measureBulk(
   paths: readonly Path[],
@@ -21,6 +38,8 @@ export async function measureBulk(
   direction: 'down' | 'up',
   bytes: number,
   rounds: number,
+  /** Called before each transfer; what it answers is called after it. */
+  meter?: (path: string) => () => void,
 ): Promise<Map<string, number>> {
   const samples = new Map<string, number[]>(paths.map((path) => [path.name, []]));
   for (let round = 0; round < rounds; round += 1) {
@@ -29,7 +48,9 @@ export async function measureBulk(
       const remote = direction === 'down' ? `head -c ${bytes} /dev/zero` : 'cat >/dev/null';
       const script =
         direction === 'down' ? '"$@" >/dev/null </dev/null' : `head -c ${bytes} /dev/zero | "$@" >/dev/null`;
+      const done = meter?.(path.name);
       const taken = await shellTime(script, path.command(remote, { cipher }));
+      done?.();
       samples.get(path.name)?.push(bytes / 1e6 / Math.max(0.001, taken - idle));
     }
   }

@@ -2,10 +2,10 @@
 // line. Options: `--quick` for fewer rounds, `--only bulk,echo,crowd`.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { measureBulk } from './bulk.ts';
+import { measureBulk, processorSeconds } from './bulk.ts';
 import { measureIdle, measureSignIns } from './crowd.ts';
 import { downloadFlatOut, measureEcho } from './echo.ts';
-import { percentile, round, table } from './measure.ts';
+import { median, percentile, round, table } from './measure.ts';
 import { openPaths } from './paths.ts';
 
 const { values } = parseArgs({
@@ -53,23 +53,36 @@ if (only.includes('crowd')) {
 }
 
 if (only.includes('bulk')) {
-  const rows: string[][] = [['MB/s', ...all.map(({ name }) => name), 'gateway ÷ jump', 'gateway ÷ direct']];
+  const rows: string[][] = [
+    ['MB/s', ...all.map(({ name }) => name), 'gateway ÷ jump', 'gateway ÷ direct', 'gateway s/GiB'],
+  ];
   const bulk: Record<string, Record<string, number>> = {};
   for (const cipher of ['aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com']) {
     for (const direction of ['down', 'up'] as const) {
-      const speed = await measureBulk(all, cipher, direction, bytes, rounds);
+      // Processor seconds of the gateway for each GiB: they depend less than speed on what else runs.
+      const spent: number[] = [];
+      const speed = await measureBulk(all, cipher, direction, bytes, rounds, (name) => {
+        const before = processorSeconds(site.gateway.processes());
+        return () => {
+          const seconds = processorSeconds(site.gateway.processes()) - before;
+          if (name === 'gateway') spent.push(seconds / (bytes / 2 ** 30));
+        };
+      });
+      const processor = median(spent);
       const of = (name: string) => speed.get(name) ?? Number.NaN;
       const key = `${cipher.split('-')[0]} ${direction}`;
       bulk[key] = {
         ...Object.fromEntries([...speed].map(([name, value]) => [name, round(value, 0)])),
         toJump: round(of('gateway') / of('jump')),
         toDirect: round(of('gateway') / of('direct')),
+        processorSecondsPerGiB: round(processor),
       };
       rows.push([
         key,
         ...all.map(({ name }) => of(name).toFixed(0)),
         (of('gateway') / of('jump')).toFixed(2),
         (of('gateway') / of('direct')).toFixed(2),
+        processor.toFixed(2),
       ]);
     }
   }
