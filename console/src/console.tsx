@@ -36,6 +36,7 @@ const AuditQueue = lazy(() => import('./pages/audit-queue.tsx'));
 const CredentialViews = lazy(() =>
   import('./pages/audit-queue.tsx').then((page) => ({ default: page.CredentialViews })),
 );
+const Findings = lazy(() => import('./pages/findings.tsx'));
 const Settings = lazy(() => import('./pages/settings.tsx'));
 const Recordings = lazy(() => import('./pages/recordings.tsx'));
 const Changes = lazy(() => import('./pages/changes.tsx'));
@@ -66,6 +67,7 @@ const places: readonly Place[] = [
   },
   { path: '/credential-views', label: 'Credential views', needs: 'findings.read', page: <CredentialViews /> },
   { path: '/audit-queue', label: 'Audit queue', needs: 'findings.read', page: <AuditQueue /> },
+  { path: '/findings', label: 'Findings', needs: 'findings.read', page: <Findings /> },
   { path: '/policies', label: 'Policies', needs: 'policies.read', page: <Policies /> },
   { path: '/users', label: 'Users', needs: 'directory.read', page: <Directory kind="users" /> },
   { path: '/devices', label: 'Devices', needs: 'directory.read', page: <Directory kind="devices" /> },

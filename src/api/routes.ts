@@ -4,6 +4,7 @@ import type { Route } from './route.ts';
 import { auditQueueRoutes } from './routes/audit-queue.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { directoryRoutes } from './routes/directory.ts';
+import { findingRoutes } from './routes/findings.ts';
 import { liveRoutes } from './routes/live.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { ratingsRoutes } from './routes/ratings.ts';
@@ -27,4 +28,5 @@ export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...liveRoutes(parts),
   ...watchRoutes(parts),
   ...auditQueueRoutes(parts),
+  ...findingRoutes(parts),
 ];

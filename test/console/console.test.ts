@@ -238,6 +238,7 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
       ['/reauthentications', 'Re-authentications', 'Nobody was asked'],
       ['/credential-views', 'Credential views', 'Nobody has looked at a credential'],
       ['/audit-queue', 'Audit queue', 'Nothing to audit'],
+      ['/findings', 'Findings', 'Nothing was found'],
     ] as const) {
       await page.goto(path);
       await heading(title).waitFor();

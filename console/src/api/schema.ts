@@ -142,6 +142,18 @@ export interface components {
       tags?: string[];
       hostKeys?: string[];
     };
+    Finding: {
+      id: string;
+      signal: string;
+      user: string;
+      firstAt: string;
+      lastAt: string;
+      severity: string;
+      score: number;
+      title: string;
+      text: string;
+      state: "open" | "expected" | "closed";
+    };
     GatewayState: {
       state: "starting" | "ready" | "draining";
       version: string;
@@ -186,6 +198,24 @@ export interface components {
       contact?: string | null;
       viewCredentials?: boolean;
       nonInteractive?: "pause" | "end";
+    };
+    Investigation: {
+      threat: components['schemas']['Threat'];
+      timeline: {
+        at: string;
+        kind: string;
+        text: string;
+        session: string | null;
+        finding: boolean;
+      }[];
+      history: {
+        at: string;
+        actor: string;
+        status: string | null;
+        caseId: string | null;
+        assignee: string | null;
+        note: string;
+      }[];
     };
     PolicyFile: {
       file: string;
@@ -325,6 +355,20 @@ export interface components {
       type: string;
       minimum: number | null;
       maximum: number | null;
+    };
+    Threat: {
+      id: string;
+      model: string;
+      user: string;
+      firstAt: string;
+      lastAt: string;
+      severity: string;
+      score: number;
+      title: string;
+      text: string;
+      status: "new" | "under-review" | "escalated" | "pending-hr" | "expected" | "closed";
+      caseId: string | null;
+      assignee: string | null;
     };
     Token: {
       id: string;
@@ -2977,6 +3021,183 @@ export interface paths {
               privateKey: string | null;
               suspicious: boolean;
             };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/findings": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+          signal?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Finding'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/findings/{id}/expected": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/threats": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          user?: string;
+          status?: "new" | "under-review" | "escalated" | "pending-hr" | "expected" | "closed";
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Threat'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/threats/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Investigation'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/threats/{id}/steps": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            status?: "new" | "under-review" | "escalated" | "pending-hr" | "expected" | "closed";
+            caseId?: string;
+            assignee?: string;
+            note?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Investigation'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/reports/behaviour": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "text/plain": string;
           };
         };
         default: {
