@@ -49,6 +49,8 @@ export class GateState {
   reader: SubmitContext['reader'] = 'program';
   program: string | undefined;
   dialect: Dialect | 'unknown' = 'unknown';
+  /** What the shell itself, through its integration, has said that it is. */
+  dialectTold: Dialect | undefined;
   fact: SideFact = { echo: undefined, foreground: undefined, shellReads: undefined };
   /** Something was sent that may make the line editor stop reading; if not, its stopping is an alarm. */
   mayLeave = true;
@@ -137,6 +139,15 @@ export class GateState {
   /** The alternate screen was left. */
   screenGivenBack(): void {
     this.#gaveScreenBack = true;
+  }
+
+  /**
+   * A side channel, or the shell that has reported this very line, has said that fish reads; how its output looks says
+   * nothing of the kind.
+   */
+  get isFish(): boolean {
+    if (/^-?fish$/.test(this.fact.foreground ?? '')) return true;
+    return this.dialectTold === 'fish' && this.line.report !== undefined;
   }
 
   runs(program: string): void {

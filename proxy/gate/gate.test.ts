@@ -263,6 +263,17 @@ describe('a line that its user gives up by a key which its editor ignores', () =
   });
 });
 
+test('output that looks like fish takes no doubt from history expansion', () => {
+  const bench = new Bench(release).type('\r').wait(500);
+  bench.output('\u23ce\x1b[K\r\n\x1b[?2004l\x1b[?2004halice@dev$ ').wait(500);
+  bench.type('!rm').wait(50).type('\r').wait(5_000);
+  expect(bench.requests[0]?.reading.doubts).toContain('history-expansion');
+  expect(bench.outcomes).toEqual(['released', 'unverifiable']);
+  bench.gate.sideFact({ echo: true, foreground: 'fish', shellReads: true }, bench.now);
+  bench.type('echo a!b').wait(50).type('\r').wait(5_000);
+  expect(bench.outcomes.at(-1)).toBe('released');
+});
+
 describe('a line that keys alone do not tell', () => {
   test('is redrawn by its editor, read from that, and typed anew only where needed', () => {
     const bench = new Bench(release).type('echo one\r').wait(500).type('\x1b[A\r').wait(3_000);

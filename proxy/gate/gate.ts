@@ -188,9 +188,10 @@ export class Gate {
     }
   }
 
-  /** Which line editor the terminal's shell has, as the shell itself has said: it only decides which keys ask it. */
+  /** Which line editor the terminal's shell has, as the shell itself has said. It counts for lines that it reports. */
   editorIs(dialect: Dialect): void {
     this.#state.dialect = dialect;
+    this.#state.dialectTold = dialect;
   }
 
   /**

@@ -19,9 +19,11 @@ export function doubted(state: GateState, reading: Reading, extra: readonly Doub
 }
 
 export function expansionLeft(state: GateState, text: string): boolean {
-  if (state.dialect === 'fish' || state.reader === 'program') return false;
+  if (state.reader === 'program') return false;
+  // Output alone does not make a fish: what looks like one may be a shell that expands.
+  if (state.isFish) return false;
   if (state.contexts.inside(...WITHOUT_EXPANSION)) return false;
-  const knowsQuotes = state.dialect === 'readline' || state.dialect === 'zsh';
+  const knowsQuotes = state.dialect === 'readline' || state.dialect === 'zsh' || state.dialect === 'fish';
   const open = knowsQuotes ? text.replace(/\\.|'[^']*'/g, '_') : text.replace(/\\./g, '_');
   if (/^\s*\^/.test(open)) return true;
   return knowsQuotes ? /!(?=[^\s=("])/.test(open) : /!(?=[^\s=(])/.test(open);
