@@ -70,10 +70,12 @@ export class ConsoleBrowser implements AsyncDisposable {
     return new ConsoleBrowser(context, page, profile, url);
   }
 
-  /** What axe finds against WCAG 2.2 A and AA, in light and in dark. */
-  async audit(name: string): Promise<readonly string[]> {
+  /** What axe finds against WCAG 2.2 A and AA, in light and in dark; `alike`: made of the same parts as another page. */
+  async audit(name: string, alike: 'alike' | 'other' = 'other'): Promise<readonly string[]> {
     const found: string[] = [];
-    for (const scheme of ['light', 'dark'] as const) {
+    const schemes: readonly ('light' | 'dark')[] =
+      alike === 'alike' && pictures === undefined ? ['light'] : ['light', 'dark'];
+    for (const scheme of schemes) {
       await this.page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
       if (pictures !== undefined) {
         mkdirSync(pictures, { recursive: true });
