@@ -1,6 +1,6 @@
 // `npm run -s bench:ueba`: findings and threats over a simulated year with injected attacks; prints what was detected and
 // what was a false alarm. `--seed N` (default 2030), `--users N`, `--json`, `--show` (false alarms one by one). The thresholds
-// were set on other seeds (1, 2 and 3) than the one that is reported.
+// were set on other seeds (1 and 2) than the one that is reported.
 import { parseArgs } from 'node:util';
 import { Analyst } from '../../src/ueba/analyst.ts';
 import { type Threat, threatsOf, topRisks } from '../../src/ueba/threats.ts';

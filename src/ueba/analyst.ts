@@ -470,7 +470,8 @@ export class Analyst {
     const unusual = bytes.record && bytes.z > THRESHOLDS.volumeHigh && bytes.logZ > THRESHOLDS.logHigh;
     const huge = unusual && today.bytes > THRESHOLDS.bytesCritical;
     const large = unusual && today.bytes > THRESHOLDS.bytesHigh;
-    const critical = far(THRESHOLDS.volumeCritical, THRESHOLDS.logCritical) || huge;
+    const weighty = today.bytes >= THRESHOLDS.bytesWeighty || today.files >= THRESHOLDS.filesWeighty;
+    const critical = (weighty && far(THRESHOLDS.volumeCritical, THRESHOLDS.logCritical)) || huge;
     if (!critical && !large && !far(THRESHOLDS.volumeHigh, THRESHOLDS.logHigh)) return;
     const z = Math.max(bytes.z, files.z);
     this.#draft(
@@ -479,7 +480,7 @@ export class Analyst {
       { at, evidence: '' },
       {
         severity: critical ? 'critical' : 'high',
-        score: critical ? Math.min(65 + z, 90) : 45,
+        score: critical ? Math.min(65 + z, 90) : 50,
         seen: `${inBytes(today.bytes)} in ${today.files} files, z = ${z.toFixed(1)}`,
         usual: `${inBytes(bytes.mean)} in ${Math.round(files.mean)} files a day`,
       },

@@ -22,6 +22,9 @@ export const THRESHOLDS = {
   /** Below this nothing moved that matters. */
   bytesFloor: 200e6,
   filesFloor: 200,
+  /** From here on an amount may be critical by itself. */
+  bytesWeighty: 1e9,
+  filesWeighty: 2_000,
   /** The deviation is at least this share of the mean: few days make it too small. */
   deviationFloor: 0.5,
   logDeviationFloor: 0.5,
