@@ -106,9 +106,16 @@ const measureEcho = async (terminal: TypedTerminal, count: number): Promise<numb
   return samples;
 };
 
-/** Megabytes (10⁶) a second through a terminal. */
-const measureBulk = async (variant: Variant, file: string): Promise<number> => {
+interface Bulk {
+  /** Megabytes (10⁶) a second through a terminal. */
+  readonly rate: number;
+  /** Milliseconds of this process's processor time for a megabyte: what else the machine does is not in it. */
+  readonly processor: number;
+}
+
+const measureBulk = async (variant: Variant, file: string): Promise<Bulk> => {
   const from = performance.now();
+  const spent = process.cpuUsage();
   const child = spawn('ssh', [...variant.user.arguments(['-tt']), `cat ${file}`], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -117,7 +124,9 @@ const measureBulk = async (variant: Variant, file: string): Promise<number> => {
     bytes += data.length;
   });
   await once(child, 'exit');
-  return bytes / 1e6 / ((performance.now() - from) / 1000);
+  const seconds = (performance.now() - from) / 1000;
+  const { user, system } = process.cpuUsage(spent);
+  return { rate: bytes / 1e6 / seconds, processor: (user + system) / 1000 / (bytes / 1e6) };
 };
 
 const memory = (): number => {
@@ -174,7 +183,7 @@ try {
   }
   const submit = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
   const echo = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
-  const bulk = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
+  const bulk = new Map<Kind, Bulk[]>(kinds.map((kind) => [kind, []]));
   const rounds = 4;
   for (let n = 0; n < rounds; n += 1) {
     for (const variant of variants) {
@@ -191,14 +200,18 @@ try {
 
   const of = (samples: Map<Kind, number[]>, kind: Kind, p: number): number =>
     percentile(samples.get(kind) ?? [], p);
+  const rate = (kind: Kind): number => median((bulk.get(kind) ?? []).map((one) => one.rate));
+  const processor = (kind: Kind): number => median((bulk.get(kind) ?? []).map((one) => one.processor));
   const result = {
     samples: SAMPLES,
     submitAddedP50: round(of(submit, 'holds', 0.5) - of(submit, 'none', 0.5)),
     submitAddedP99: round(of(submit, 'holds', 0.99) - of(submit, 'none', 0.99)),
     echoAddedP50: round(of(echo, 'holds', 0.5) - of(echo, 'none', 0.5)),
     echoAddedP99: round(of(echo, 'holds', 0.99) - of(echo, 'none', 0.99)),
-    bulkRatioReads: round(median(bulk.get('reads') ?? []) / median(bulk.get('none') ?? [])),
-    bulkRatioHolds: round(median(bulk.get('holds') ?? []) / median(bulk.get('none') ?? [])),
+    bulkRatioReads: round(rate('reads') / rate('none')),
+    bulkRatioHolds: round(rate('holds') / rate('none')),
+    bulkProcessorRatioReads: round(processor('none') / processor('reads')),
+    bulkProcessorRatioHolds: round(processor('none') / processor('holds')),
     megabytesPerSession: round((perSession.get('holds') ?? 0) - (perSession.get('none') ?? 0)),
   };
   const ms = (value: number): string => `${round(value)} ms`;
@@ -208,12 +221,13 @@ try {
     ms(of(submit, kind, 0.99)),
     ms(of(echo, kind, 0.5)),
     ms(of(echo, kind, 0.99)),
-    `${round(median(bulk.get(kind) ?? []))} MB/s`,
+    `${round(rate(kind))} MB/s`,
+    `${round(processor(kind))} ms/MB`,
     `${round(perSession.get(kind) ?? 0)} MB`,
   ]);
   if (!values.json) {
     process.stdout.write(
-      `${table([['gate', 'submit p50', 'p99', 'echo p50', 'p99', 'bulk', 'session'], ...rows])}\n`,
+      `${table([['gate', 'submit p50', 'p99', 'echo p50', 'p99', 'bulk', 'processor', 'session'], ...rows])}\n`,
     );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
