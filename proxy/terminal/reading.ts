@@ -219,7 +219,9 @@ export function fuse(evidence: Evidence): Reading {
     // All three disagree, or what is drawn is only the beginning of what was typed: the device lags behind.
     const behind = keyTexts.some((typed) => essence(displayed(typed)).startsWith(essence(redrawn.text)));
     const lasting = redrawn.doubts.some((doubt) => LASTING.has(doubt));
-    return reading(redrawn.text, 'screen', lasting || behind ? 0.6 : same ? 0.95 : 0.7);
+    // A device that lags may draw the line of some keys ago: where the keys say something else, that is not certain.
+    const drawn = keys.kind === 'known' ? 0.85 : 0.95;
+    return reading(redrawn.text, 'screen', lasting || behind ? 0.6 : same ? drawn : 0.7);
   }
 
   const text = agreed(screen, keys);
