@@ -14,8 +14,12 @@ import type { DemoSite } from '../gateway/demo-site.ts';
 
 interface DemoOptions {
   readonly port: number;
+  readonly consolePort: number;
   readonly data?: string;
 }
+
+/** Milliseconds; the demo shows what it has even when the console is not there yet. */
+const CONSOLE_WITHIN = 15_000;
 
 const portOf = (text: string): number => {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
@@ -42,13 +46,14 @@ const dataFolder = async (wanted: string | undefined): Promise<string> => {
   return mkdtemp(join(tmpdir(), 'sallyport-demo-'));
 };
 
-const configOf = (data: string, port: number): Config => {
+const configOf = (data: string, { port, consolePort }: DemoOptions): Config => {
   const config = loadConfig({
     cwd: data,
     env: {
       SALLYPORT_DATA: data,
       SALLYPORT_SSH_LISTEN: `127.0.0.1:${port}`,
       SALLYPORT_SSH_WORKERS: '0',
+      SALLYPORT_ADMIN_LISTEN: `127.0.0.1:${consolePort}`,
       SALLYPORT_POLICY_PACKS: 'destructive,line-editor',
     },
   });
@@ -59,9 +64,9 @@ const configOf = (data: string, port: number): Config => {
 const codeFor = (secret: Buffer): string =>
   new TOTP({ secret: new Secret({ buffer: Uint8Array.from(secret).buffer }) }).generate();
 
-const screen = (site: DemoSite, config: Config, address: string): string => {
+const screen = (site: DemoSite, config: Config, address: string, consoleUrl: string | undefined): string => {
   const port = address.slice(address.lastIndexOf(':') + 1);
-  const { alice, bob, carol } = site.users;
+  const { alice, bob, carol, dave } = site.users;
   const inside = relative(process.cwd(), config.data);
   const data = inside.startsWith('..') ? config.data : inside;
   const lines: readonly (readonly [string, string])[] = [
@@ -86,17 +91,16 @@ const screen = (site: DemoSite, config: Config, address: string): string => {
     '',
     user(alice.name, alice.password, 'may use every account'),
     user(bob.name, bob.password, 'may be deploy on web1; needs a one-time code as well'),
-    user(carol.name, carol.password, 'is an auditor and may reach no device'),
+    user(carol.name, carol.password, 'is an auditor: replays recordings in the console'),
+    user(dave.name, dave.password, 'is an administrator: rules and users in the console'),
     '',
+    `  console: ${consoleUrl ?? 'not there; gateway.log says why (another port: --console-port)'}`,
     ...(site.terminals === 'node-pty'
       ? []
       : [`  node-pty did not load: terminals are made with ${site.terminals}, and do not resize.`, '']),
     '  On web1: rm -r notes (blocked), chmod 777 notes (asked), nc -l 4444 (ends it)',
     '',
-    '  rules        $SALLYPORT_DATA/policies/demo.yaml',
-    '  recordings   $SALLYPORT_DATA/recordings',
-    '  log          $SALLYPORT_DATA/gateway.log',
-    '',
+    '  Rules: $SALLYPORT_DATA/policies; log: $SALLYPORT_DATA/gateway.log',
     '  Enter shows a one-time code for bob; Ctrl-C ends the demo.',
     '',
   ].join('\n');
@@ -119,7 +123,7 @@ const demo = async (options: DemoOptions): Promise<number> => {
   process.on('SIGTERM', told);
   process.on('SIGHUP', told);
   try {
-    const config = configOf(await dataFolder(options.data), options.port);
+    const config = configOf(await dataFolder(options.data), options);
     await mkdir(config.data, { recursive: true, mode: 0o700 });
     const file = createWriteStream(join(config.data, 'gateway.log'), { flags: 'a', mode: 0o600 });
     file.on('error', () => {});
@@ -138,7 +142,11 @@ const demo = async (options: DemoOptions): Promise<number> => {
       reread: () => config,
       until: until.signal,
       urgently: urgently.signal,
-      onReady: ({ addresses }) => process.stdout.write(`\n${screen(site, config, addresses[0] ?? '')}`),
+      onReady: ({ addresses }, admin) => {
+        void admin
+          .settled(CONSOLE_WITHIN)
+          .then(() => process.stdout.write(`\n${screen(site, config, addresses[0] ?? '', admin.urls[0])}`));
+      },
     });
     process.stdout.write('\nThe demo has ended.\n');
     return 0;
@@ -155,6 +163,7 @@ export const registerDemo = (program: Command): void => {
     .command('demo')
     .description('try the gateway on this machine: devices, users and secrets included')
     .option('--port <port>', 'where the gateway listens on 127.0.0.1', portOf, 2222)
+    .option('--console-port <port>', 'where the console listens on 127.0.0.1', portOf, 8022)
     .option('--data <folder>', 'where the demo keeps its data (default: data/demo beside the program)')
     .action(async (options: DemoOptions) => {
       process.exit(await demo(options));

@@ -1,4 +1,4 @@
-// What the demo has to show: two devices with accounts of their own, three users, grants between them and a sample policy,
+// What the demo has to show: two devices with accounts of their own, four users, grants between them and a sample policy,
 // with fresh random secrets each time. It writes into the data folder that the demo made, and nowhere else.
 import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ export interface DemoUser {
 }
 
 export interface DemoSite extends AsyncDisposable {
-  readonly users: { readonly alice: DemoUser; readonly bob: DemoUser; readonly carol: DemoUser };
+  readonly users: Readonly<Record<'alice' | 'bob' | 'carol' | 'dave', DemoUser>>;
   readonly devices: readonly { readonly name: string; readonly accounts: readonly string[] }[];
   readonly terminals: DemoDevice['terminals'];
 }
@@ -66,6 +66,7 @@ export const openDemoSite = async (config: Config): Promise<DemoSite> => {
     alice: { name: 'alice', password: password(), totp: undefined, role: 'engineer' },
     bob: { name: 'bob', password: password(), totp: randomBytes(20), role: 'engineer' },
     carol: { name: 'carol', password: password(), totp: undefined, role: 'auditor' },
+    dave: { name: 'dave', password: password(), totp: undefined, role: 'administrator' },
   } as const satisfies Record<string, DemoUser>;
 
   mkdirSync(config.policies, { recursive: true, mode: 0o700 });

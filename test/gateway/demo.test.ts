@@ -15,10 +15,14 @@ describe('sallyport demo', () => {
   const passwords = new Map<string, string>();
   beforeAll(async () => {
     port = await freePort();
-    demo = typeAt(command, ['demo', '--port', String(port), '--data', scratch.path('demo')], {
-      columns: 80,
-      rows: 24,
-    });
+    demo = typeAt(
+      command,
+      ['demo', '--port', String(port), '--console-port', '0', '--data', scratch.path('demo')],
+      {
+        columns: 80,
+        rows: 24,
+      },
+    );
     const screen = await demo.until('Ctrl-C ends the demo.', 60_000);
     for (const [, name, password] of screen.matchAll(/^ {2}(\w+) +([a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}) /gm))
       passwords.set(name ?? '', password ?? '');
@@ -42,15 +46,15 @@ describe('sallyport demo', () => {
   };
   const target = (login: string): string[] => ['-p', String(port), `${login}@127.0.0.1`];
 
-  it('fits on one screen and names three users', () => {
+  it('fits on one screen and names four users', () => {
     const lines = demo.shown.trim().split('\n');
     expect(lines.length).toBeLessThanOrEqual(24);
     // The folder is this test's own, and may have any length.
     const fixed = lines.filter((line) => !line.includes('export SALLYPORT_DATA='));
     expect(fixed.length).toBe(lines.length - 1);
     expect(Math.max(...fixed.map((line) => line.trimEnd().length))).toBeLessThanOrEqual(80);
-    expect([...passwords.keys()]).toEqual(['alice', 'bob', 'carol']);
-    expect(new Set(passwords.values()).size).toBe(3);
+    expect([...passwords.keys()]).toEqual(['alice', 'bob', 'carol', 'dave']);
+    expect(new Set(passwords.values()).size).toBe(4);
   });
 
   it('runs a command on a device, with its exit status', async () => {
