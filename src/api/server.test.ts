@@ -456,6 +456,30 @@ describe('the API', () => {
     });
   });
 
+  it('keeps how lines may be read where a change says nothing of it', async () => {
+    const put = async (path: string, body: unknown, headers = {}): Promise<unknown> =>
+      (await server.ask('PUT', path, { as: carol, body, headers })).body;
+    const device = (said: object): Promise<unknown> =>
+      put('/api/devices/read1', { host: '192.0.2.9', ...said }, { 'if-match': '*' });
+    await put('/api/devices/read1', { host: '192.0.2.9', shellIntegration: true });
+    expect(await device({ sideChannel: false })).toMatchObject({
+      shellIntegration: true,
+      sideChannel: false,
+    });
+    expect(await device({ shellIntegration: null })).toMatchObject({
+      shellIntegration: null,
+      sideChannel: false,
+    });
+    const account = { device: 'read1', username: 'ops' };
+    await put('/api/credentials/ops-read1', { ...account, password: 'one', sideChannel: true });
+    const changed = await put(
+      '/api/credentials/ops-read1',
+      { ...account, password: 'two' },
+      { 'if-match': '*' },
+    );
+    expect(changed).toMatchObject({ sideChannel: true, shellIntegration: null });
+  });
+
   it('changes settings within their ranges, all or none', async () => {
     const before = await server.ask('GET', '/api/settings', { as: carol });
     const etag = before.headers.get('etag') ?? '';

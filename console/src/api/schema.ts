@@ -98,6 +98,8 @@ export interface components {
       device: string;
       username: string;
       kind: "password" | "privateKey";
+      shellIntegration: boolean | null;
+      sideChannel: boolean | null;
       createdAt: string;
       updatedAt: string;
     };
@@ -106,6 +108,8 @@ export interface components {
       username: string;
       password?: string;
       privateKey?: string;
+      shellIntegration?: boolean | null;
+      sideChannel?: boolean | null;
     };
     CredentialView: {
       id: string;
@@ -132,6 +136,8 @@ export interface components {
         origin: "configured" | "first-use";
         pinnedAt: string;
       }[];
+      shellIntegration: boolean | null;
+      sideChannel: boolean | null;
       createdAt: string;
       updatedAt: string;
     };
@@ -141,6 +147,8 @@ export interface components {
       os?: string | null;
       tags?: string[];
       hostKeys?: string[];
+      shellIntegration?: boolean | null;
+      sideChannel?: boolean | null;
     };
     Finding: {
       id: string;

@@ -219,6 +219,46 @@ const ForgetKeys = ({ device, done }: { readonly device: Shapes['Device']; reado
   );
 };
 
+const UNSAID = 'not said here';
+const ON_OFF = [UNSAID, 'on', 'off'] as const;
+
+/** How lines of a terminal may be read besides by the screen; a credential's own word counts before its device's. */
+const readingFields: readonly Field[] = [
+  {
+    key: 'shellIntegration',
+    label: 'Shell integration',
+    kind: 'select',
+    choices: ON_OFF,
+    required: true,
+    help: 'bash, zsh and fish report the exact text of their lines; off where nobody says otherwise',
+  },
+  {
+    key: 'sideChannel',
+    label: 'Side channel',
+    kind: 'select',
+    choices: ON_OFF,
+    required: true,
+    help: 'A second channel tells which program is in the foreground; off where nobody says otherwise',
+  },
+];
+
+type Reading = Pick<Shapes['Device'], 'shellIntegration' | 'sideChannel'>;
+
+const said = (flag: boolean | null | undefined): string =>
+  flag === true ? 'on' : flag === false ? 'off' : UNSAID;
+const readingValues = (of: Reading | undefined) => ({
+  shellIntegration: said(of?.shellIntegration),
+  sideChannel: said(of?.sideChannel),
+});
+const flag = (values: Values, key: string): boolean | null => {
+  const value = text(values, key);
+  return value === 'on' ? true : value === 'off' ? false : null;
+};
+const readingOf = (values: Values): Reading => ({
+  shellIntegration: flag(values, 'shellIntegration'),
+  sideChannel: flag(values, 'sideChannel'),
+});
+
 const devices: Kind<Shapes['Device']> = {
   title: 'Devices',
   one: 'device',
@@ -252,12 +292,14 @@ const devices: Kind<Shapes['Device']> = {
       kind: 'list',
       help: 'As in ssh_host_*_key.pub; left empty, what is pinned stays, or the first one seen is pinned',
     },
+    ...readingFields,
   ],
   initial: (device) => ({
     host: device?.host ?? '',
     port: device?.port ?? 22,
     tags: device?.tags ?? [],
     os: device?.os ?? '',
+    ...readingValues(device),
   }),
   read: (q, after) => taken(api.GET('/api/devices', paged(q, after))),
   find: (of) => takenWithTag(api.GET('/api/devices/{name}', { params: { path: { name: of } } })),
@@ -272,6 +314,7 @@ const devices: Kind<Shapes['Device']> = {
           tags: list(values, 'tags'),
           os: textOrNull(values, 'os'),
           ...(hostKeys.length === 0 ? {} : { hostKeys }),
+          ...readingOf(values),
         },
       }),
     );
@@ -313,8 +356,13 @@ const credentials: Kind<Shapes['Credential']> = {
     { key: 'username', label: 'Account', kind: 'text', required: true },
     { key: 'password', label: 'New password', kind: 'secret', help: 'Left empty, the secret stays as it is' },
     { key: 'privateKey', label: 'New private key', kind: 'secret-text', help: 'In OpenSSH or PEM form' },
+    ...readingFields,
   ],
-  initial: (credential) => ({ device: credential?.device ?? '', username: credential?.username ?? '' }),
+  initial: (credential) => ({
+    device: credential?.device ?? '',
+    username: credential?.username ?? '',
+    ...readingValues(credential),
+  }),
   read: (q, after) => taken(api.GET('/api/credentials', paged(q, after))),
   find: (of) => takenWithTag(api.GET('/api/credentials/{name}', { params: { path: { name: of } } })),
   put: (of, values, tag) => {
@@ -327,6 +375,7 @@ const credentials: Kind<Shapes['Credential']> = {
           username: text(values, 'username'),
           ...(password === undefined ? {} : { password }),
           ...(privateKey === undefined ? {} : { privateKey }),
+          ...readingOf(values),
         },
       }),
     );

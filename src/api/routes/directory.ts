@@ -21,6 +21,7 @@ import {
   RECORDINGS,
   removeGrant,
 } from '../../directory/grants.ts';
+import type { TerminalReading } from '../../directory/terminal-reading.ts';
 import {
   findUserView,
   listUsers,
@@ -66,6 +67,14 @@ const user = z
   })
   .meta({ id: 'User' });
 
+/** How lines of a terminal may be read besides by the screen; null: nothing is said here. */
+const reading = { shellIntegration: z.boolean().nullable(), sideChannel: z.boolean().nullable() };
+/** Left out: stays. Null: nothing is said here. */
+const readingInput = {
+  shellIntegration: z.boolean().nullable().optional(),
+  sideChannel: z.boolean().nullable().optional(),
+};
+
 const device = z
   .object({
     name: z.string(),
@@ -76,6 +85,7 @@ const device = z
     hostKeys: z.array(
       z.object({ key: z.string(), origin: z.enum(['configured', 'first-use']), pinnedAt: instant }),
     ),
+    ...reading,
     ...times,
   })
   .meta({ id: 'Device' });
@@ -86,6 +96,7 @@ const credential = z
     device: z.string(),
     username: z.string(),
     kind: z.enum(['password', 'privateKey']),
+    ...reading,
     ...times,
   })
   .meta({ id: 'Credential' });
@@ -132,12 +143,35 @@ const userOf = (found: NonNullable<Awaited<ReturnType<typeof findUserView>>>): z
   disabledReason: found.disabledReason ?? null,
 });
 
+const readingOf = ({
+  shellIntegration,
+  sideChannel,
+}: TerminalReading): z.input<z.ZodObject<typeof reading>> => ({
+  shellIntegration: shellIntegration ?? null,
+  sideChannel: sideChannel ?? null,
+});
+
+/** What is asked for; what is left out stays as it was. */
+const wantedReading = (
+  wanted: z.output<z.ZodObject<typeof readingInput>>,
+  before: TerminalReading | undefined,
+): TerminalReading => ({
+  shellIntegration:
+    (wanted.shellIntegration === undefined ? before?.shellIntegration : wanted.shellIntegration) ?? undefined,
+  sideChannel: (wanted.sideChannel === undefined ? before?.sideChannel : wanted.sideChannel) ?? undefined,
+});
+
 const deviceOf = (found: NonNullable<Awaited<ReturnType<typeof findDevice>>>): z.input<typeof device> => ({
   ...stamped(found),
   os: found.os ?? null,
   tags: [...found.tags],
   hostKeys: found.hostKeys.map((key) => ({ ...key, pinnedAt: asInstant(key.pinnedAt) })),
+  ...readingOf(found),
 });
+
+const credentialOf = (
+  found: NonNullable<Awaited<ReturnType<typeof findCredential>>>,
+): z.input<typeof credential> => ({ ...stamped(found), ...readingOf(found) });
 
 const grantOf = (found: NonNullable<Awaited<ReturnType<typeof findGrant>>>): z.input<typeof grant> => ({
   ...stamped(found),
@@ -181,6 +215,7 @@ const deviceInput = z
     tags: words(128).default([]),
     /** `type base64` each; left out: whatever is pinned stays, or the first key seen is pinned. */
     hostKeys: z.array(z.string().max(16_384)).min(1).max(16).optional(),
+    ...readingInput,
   })
   .meta({ id: 'DeviceInput' });
 
@@ -191,6 +226,7 @@ const credentialInput = z
     /** Left out, both of them: the secret stays. */
     password: z.string().min(1).max(16_384).optional(),
     privateKey: z.string().min(1).max(65_536).optional(),
+    ...readingInput,
   })
   .meta({ id: 'CredentialInput' });
 
@@ -471,9 +507,10 @@ const deviceRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[
     result: device,
     serve: async ({ params, body, asked }, principal) => {
       const { hostKeys, ...rest } = body;
+      const before = await findDevice(parts.store.db, params.name);
       await writes.put(
         'devices',
-        { name: params.name, ...rest, hostKey: hostKeys },
+        { name: params.name, ...rest, ...wantedReading(body, before), hostKey: hostKeys },
         principal,
         guard(asked, (trx) => shownDevice(trx, params.name)),
       );
@@ -517,7 +554,7 @@ const deviceRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[
 
 const shownCredential = async (db: Reader, name: string): Promise<z.input<typeof credential> | undefined> => {
   const one = await findCredential(db, name);
-  return one === undefined ? undefined : stamped(one);
+  return one === undefined ? undefined : credentialOf(one);
 };
 
 const credentialRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] => [
@@ -535,7 +572,7 @@ const credentialRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Ro
         (one) => query.device === undefined || one.device === query.device,
       );
       const page = pageByName(all, query);
-      return { body: { items: page.items.map(stamped), next: page.next } };
+      return { body: { items: page.items.map(credentialOf), next: page.next } };
     },
   }),
   route({
@@ -573,7 +610,7 @@ const credentialRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Ro
       const { kind: _, ...kept } = { kind: undefined, ...secret };
       await writes.put(
         'credentials',
-        { name: params.name, ...body, ...kept },
+        { name: params.name, ...body, ...wantedReading(body, existing), ...kept },
         principal,
         guard(asked, (trx) => shownCredential(trx, params.name)),
       );
