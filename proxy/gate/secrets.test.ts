@@ -42,6 +42,16 @@ describe('text', () => {
     ],
     ['that was edited where nothing is shown', 'edited', '', 'hunter2', 'hun and ter2', true],
     ['that was edited behind a mask', 'edited', '*******', 'hunter2', 'hun and ter2', true],
+    [
+      'that an editor spelled in its own way',
+      'editor',
+      'echo <65e5> <202e>abc; ls',
+      'echo 日 \u202eabc; ls',
+      'echo <65e5> <202e>abc; ls',
+      false,
+    ],
+    ['beyond ASCII behind a mask', 'editor', '*******', 'пароль*', '*******', true],
+    ['beyond ASCII of which nothing stands on the line', 'editor', 'tail', 'пароль1', '1 tail', true],
     ['that never came back', 'edited', 'tail', 'hunter2', 'tail', true],
   ] as const)('%s', (_name, by, shown, keys, output, never) => {
     expect(neverShown(line(shown), typed(keys), echo(output), by)).toBe(never);

@@ -25,6 +25,20 @@ function isMask(text: string): boolean {
   return /^\s*(\S?)\1*\s*$/u.test(text);
 }
 
+/** The line shows every run of ASCII of such a text in order: editors spell its other characters as they like. */
+function showsAllButForeign(line: LineOnScreen, text: string): boolean {
+  if (!/[^\x00-\x7f]/.test(text)) return false;
+  const runs = text.split(/[^\x21-\x7e]+/).filter((run) => run !== '');
+  if (runs.length === 0 || isMask(line.text)) return false;
+  let at = 0;
+  for (const run of runs) {
+    const found = line.text.indexOf(run, at);
+    if (found === -1) return false;
+    at = found + run.length;
+  }
+  return true;
+}
+
 /**
  * Whether what was typed was never shown. Editors draw in ways of their own, so for them a trace of it is enough;
  * anything else echoes in one piece or not at all.
@@ -36,7 +50,8 @@ export function neverShown(line: LineOnScreen, keys: KeysState, echo: EchoWitnes
   // The device stalls: its beginning is there.
   const begun = line.text.trim();
   if (begun.length > 1 && typed.some((text) => text.trimStart().startsWith(begun))) return false;
-  if (by === 'editor') return !typed.some((text) => echo.holdsScattered(text));
+  if (by === 'editor')
+    return !typed.some((text) => echo.holdsScattered(text) || showsAllButForeign(line, text));
   if (typed.some((text) => echo.holds(text))) return false;
   // Keys that edit may have made another line of it than we think: it is shown then, though not in one piece.
   return by === 'other' || isMask(line.text) || !typed.some((text) => echo.holdsScattered(text));

@@ -129,8 +129,13 @@ export function showsPart(screen: string, typed: string): boolean {
   return seen.length >= 8 && essence(displayed(typed)).includes(seen);
 }
 
+/** What zsh shows for each byte beyond ASCII where its locale has no such characters. */
+const zshBytes = (text: string): string =>
+  text.replace(/[^\x00-\x7f]/gu, (character) => '<ffffffff>'.repeat(Buffer.byteLength(character)));
+
 /** The same text up to characters that the screen cannot show (placeholders and question marks). */
 function showsWithHoles(screen: string, typed: string): boolean {
+  if (/[^\x00-\x7f]/.test(typed) && essence(screen) === essence(displayed(zshBytes(typed)))) return true;
   const seen = Array.from(essence(screen));
   const meant = Array.from(essence(displayed(typed)));
   if (seen.length !== meant.length) return false;
