@@ -42,3 +42,10 @@ describe('a line in which zsh spells each byte that its locale does not know', (
     expect(visible(line(text), TYPED)).toBe(false);
   });
 });
+
+test('a line in which zsh spells marks that take no column is what was typed', () => {
+  const reading = read('echo 日本語 e<0301> <202e>abc; ls', true);
+  expect(reading.text).toBe(TYPED);
+  expect(reading.confidence).toBeGreaterThanOrEqual(CERTAIN);
+  expect(read('echo 日本語 e<0301> <202d>abc; ls', true).confidence).toBeLessThan(CERTAIN);
+});

@@ -91,6 +91,12 @@ const ESCAPED: readonly ((text: string) => string)[] = [
       /\p{M}/gu,
       (character) => `<${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}>`,
     ),
+  // zsh, of all that takes no column.
+  (text) =>
+    text.replace(
+      /[\p{M}\p{Cf}]/gu,
+      (character) => `<${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}>`,
+    ),
   (text) =>
     text.replace(
       /[\u{10000}-\u{10ffff}]/gu,
