@@ -8,6 +8,7 @@ import {
   encodeExitSignal,
   encodeExitStatus,
   encodeGlobalRequest,
+  encodePtyRequest,
   encodeWindowChange,
 } from '../transport/messages.ts';
 import type { ChannelPair, PairSession } from './channel-pair.ts';
@@ -535,6 +536,31 @@ describe('a gate', () => {
     expect(device.order).toEqual(['session', 'close']);
     expect(client.text('stderr')).toContain('sallyport: Blocked by rule 1.');
     expect(client.order).toEqual(['confirmed', 'success', 'stderr', 'exit-status', 'eof', 'close']);
+  });
+
+  it('that refuses before the device has answered for the terminal tells the user all the same', async () => {
+    const { gates, held } = holding();
+    const { client } = bench({ gates });
+    const size = { columns: 80, rows: 24, widthPixels: 0, heightPixels: 0 };
+    client.requests(
+      'pty-req',
+      encodePtyRequest({ terminal: 'xterm', ...size, modes: Buffer.alloc(0) }),
+      true,
+    );
+    client.requests('exec', encodeExec(Buffer.from('rm -rf /')), true);
+    held().decide({ kind: 'refuse', code: 'blocked', detail: 'rule 1', tell: 'Blocked by rule 1.' });
+    await turn();
+    // A client that is told that it gets no terminal shows nothing else.
+    expect(client.order).toEqual([
+      'confirmed',
+      'success',
+      'success',
+      'stdout',
+      'exit-status',
+      'eof',
+      'close',
+    ]);
+    expect(client.text()).toContain('Blocked by rule 1.');
   });
 
   it('keeps bytes at the cost of the window of their sender', async () => {

@@ -59,6 +59,8 @@ export class SessionChannel {
   readonly #environment = new Map<string, string>();
   readonly #refusedNames = new Set<string>();
   #terminal: PtyRequest | undefined;
+  /** Of the request for a terminal, which the device may not have answered when the channel is refused. */
+  #terminalReply: ReplySlot | undefined;
 
   constructor(options: SessionChannelOptions) {
     this.#options = options;
@@ -142,6 +144,7 @@ export class SessionChannel {
     const modes = passableModes(terminal.modes, gates.holdsLines?.(context) ?? false);
     const same = type === terminal.terminal && modes === terminal.modes;
     this.#terminal = same ? terminal : { ...terminal, terminal: type, modes };
+    this.#terminalReply = reply;
     this.#pass('pty-req', same ? body : encodePtyRequest(this.#terminal), reply);
   }
 
@@ -182,9 +185,14 @@ export class SessionChannel {
         refused: [...this.#refusedNames],
       });
     }
+    // A client that is told that a request failed, that for a terminal among them, shows nothing else.
+    const accept = (): void => {
+      this.#terminalReply?.settle(true);
+      reply.settle(true);
+    };
     if (permission.kind === 'denied') {
       this.#options.refused(wanted(asked), 'not-granted', permission.detail);
-      reply.settle(true);
+      accept();
       this.pair.refuse(description, permission.tell);
       return;
     }
@@ -208,10 +216,10 @@ export class SessionChannel {
         else if (start.kind === 'subsystem') this.#pass('subsystem', encodeSubsystem(start.name), reply);
         else this.#pass('shell', EMPTY, reply);
       },
-      answered: () => reply.settle(true),
+      answered: accept,
       refused: (verdict) => {
         this.#options.refused(wanted(asked), verdict.code, verdict.detail);
-        reply.settle(true);
+        accept();
       },
     });
   }
