@@ -1,7 +1,8 @@
 // A disk that fills up under the recordings: under `strict` a session that can't be recorded stops, one that is
 // `best-effort` goes on, and nothing else of the gateway notices. The disk is a real one, of two megabytes.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -39,6 +40,22 @@ describe.skipIf(!canMount)('a disk that is full', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const fill = (path: string): void => {
+    const file = openSync(path, 'w');
+    try {
+      for (const size of [64 * 1024, 4 * 1024])
+        for (let written = 0; written < 64 * 2 ** 20; written += size) {
+          try {
+            writeSync(file, randomBytes(size));
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'ENOSPC' });
+            break;
+          }
+        }
+    } finally {
+      closeSync(file);
+    }
+  };
   const flood = 'head -c 6000000 /dev/urandom | base64';
 
   it('ends a session that must be recorded, says so, and lets no other such session start', async () => {
@@ -54,6 +71,8 @@ describe.skipIf(!canMount)('a disk that is full', () => {
       ),
     );
     expect(row).toBeDefined();
+    // What the ended session no longer needs may be enough for a short one; others may have taken it meanwhile.
+    fill(join(folder, 'others'));
     const next = await site.alice.ssh(['echo still here']);
     expect(next).toMatchObject({ code: 255, stdout: '' });
     expect(next.stderr).toMatch(/record/);
