@@ -7,12 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { eventually } from '../gateway/gateway-events.ts';
 import { have } from '../harness/need.ts';
 
 const executable = '/usr/bin/chromium';
 export const haveChromium = have(executable);
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const atRest = `document.getAnimations().every((animation) =>
+  animation.playState !== 'running' || animation.effect?.getTiming().iterations === Infinity)`;
 
 /** Where screenshots go, for whoever wants to look at them; undefined: nowhere. */
 const pictures = process.env['SALLYPORT_SCREENSHOTS'];
@@ -81,6 +85,7 @@ export class ConsoleBrowser implements AsyncDisposable {
         mkdirSync(pictures, { recursive: true });
         await this.page.screenshot({ path: join(pictures, `${name}-${scheme}.png`), fullPage: true });
       }
+      await this.#comeToRest();
       await this.page.evaluate(axeSource);
       // Of what axe looks at, only contrast depends on the scheme.
       const only =
@@ -106,6 +111,11 @@ export class ConsoleBrowser implements AsyncDisposable {
     }
     await this.page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
     return found;
+  }
+
+  /** Until what changes colour has done so; a spinner that never ends is not waited for. */
+  async #comeToRest(): Promise<void> {
+    await eventually('the page is at rest', async () => (await this.page.evaluate(atRest)) === true);
   }
 
   async signIn(name: string, password: string): Promise<void> {
