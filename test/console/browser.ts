@@ -15,8 +15,10 @@ export const haveChromium = have(executable);
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const atRest = `document.getAnimations().every((animation) =>
-  animation.playState !== 'running' || animation.effect?.getTiming().iterations === Infinity)`;
+const atRestIn = (scheme: 'light' | 'dark'): string =>
+  `document.documentElement.getAttribute('data-mantine-color-scheme') === '${scheme}' &&
+  document.getAnimations().every((animation) =>
+    animation.playState !== 'running' || animation.effect?.getTiming().iterations === Infinity)`;
 
 /** Where screenshots go, for whoever wants to look at them; undefined: nowhere. */
 const pictures = process.env['SALLYPORT_SCREENSHOTS'];
@@ -85,7 +87,7 @@ export class ConsoleBrowser implements AsyncDisposable {
         mkdirSync(pictures, { recursive: true });
         await this.page.screenshot({ path: join(pictures, `${name}-${scheme}.png`), fullPage: true });
       }
-      await this.#comeToRest();
+      await this.#comeToRest(scheme);
       await this.page.evaluate(axeSource);
       // Of what axe looks at, only contrast depends on the scheme.
       const only =
@@ -114,8 +116,11 @@ export class ConsoleBrowser implements AsyncDisposable {
   }
 
   /** Until what changes colour has done so; a spinner that never ends is not waited for. */
-  async #comeToRest(): Promise<void> {
-    await eventually('the page is at rest', async () => (await this.page.evaluate(atRest)) === true);
+  async #comeToRest(scheme: 'light' | 'dark'): Promise<void> {
+    await eventually(
+      'the page is at rest',
+      async () => (await this.page.evaluate(atRestIn(scheme))) === true,
+    );
   }
 
   async signIn(name: string, password: string): Promise<void> {
