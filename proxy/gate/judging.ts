@@ -18,6 +18,20 @@ function insertedUnseen({ keys, echo }: TypedLine): boolean {
   return keys.inserted.trim() !== '' && !echo.holdsScattered(keys.inserted);
 }
 
+/**
+ * Something was put in, and that it is gone again is only what the keys say, or an interrupt: no editor announced itself
+ * and no known prompt stands before the cursor, so the reader may know none of these keys and have the text still.
+ */
+function onlySaidToBeGone(state: GateState, seen: Reading): boolean {
+  const { line, prompts, screen } = state;
+  return (
+    seen.text.trim() === '' &&
+    line.keys.inserted.trim() !== '' &&
+    !screen.modes.editorOn &&
+    prompts.atCursor(screen) !== 'known'
+  );
+}
+
 /** Where nothing is shown, a reader may know none of the keys that take something away: it has all that was put in. */
 function withInserted(reading: Reading, inserted: string): Reading {
   if (reading.candidates.includes(inserted)) return reading;
@@ -40,6 +54,7 @@ export function judge(state: GateState, held: Held, found: Reading): void {
   const erasedUnseen = seen.text.trim() === '' && keys.kind === 'known' && insertedUnseen(line);
   const secret =
     erasedUnseen ||
+    onlySaidToBeGone(state, seen) ||
     ((seen.confidence < CERTAIN || seen.text.trim() === '') && neverShown(shown, keys, line.echo, echoes));
   const reading = secret ? withInserted(seen, line.keys.inserted) : seen;
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };

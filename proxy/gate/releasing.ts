@@ -69,7 +69,13 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
   const { input, line, time } = state;
   if (lineGoesOn(state, phase)) return true;
   if (promptReady(state, phase)) {
-    if (line.givenUp) line.reset();
+    // What looks like a prompt where the line stood may be the line itself, that its editor has kept.
+    const elsewhere =
+      state.screen.cursor.row !== line.anchor?.row ||
+      state.screen.modes.editorOn ||
+      state.prompts.atCursor(state.screen) === 'known';
+    if (line.givenUp && elsewhere) line.reset();
+    line.givenUp = false;
     state.reader = 'prompt';
     if (phase.editorBack) state.mayLeave = false;
     const prompt = leftOfCursor(state);
