@@ -27,15 +27,6 @@ for project in unit end-to-end; do
   # The exit status counts too: vitest fails a run for errors that are in no test.
   status=$?
   results+=("$reports/$project.json")
-  if [[ $project == end-to-end && $status -eq 1 ]]; then
-    mapfile -t crowded < <(node scripts/crowded-files.mjs "$reports/$project.json")
-    if [[ ${#crowded[@]} -gt 0 ]]; then
-      printf 'failed beside others, and runs once more alone: %s\n' "${crowded[@]}"
-      timeout --kill-after=20 600 vitest run --project "$project" --maxWorkers=1 \
-        --reporter=default --reporter=json --outputFile.json="$reports/alone.json" "${crowded[@]}"
-      results+=("$reports/alone.json")
-    fi
-  fi
   if [[ $status -eq 124 || $status -eq 137 ]]; then
     echo "failed: the $project tests took too long"
     results+=(failed)
