@@ -31,7 +31,10 @@ export function processorSeconds(pids: readonly number[]): number {
   return ticks / 100;
 }
 
-/** Megabytes (10⁶) a second, median of `rounds`; the rounds of all paths are interleaved, so that load hits all alike. */
+/**
+ * Megabytes (10⁶) a second, median of `rounds`; the rounds of all paths are interleaved, so that load hits all alike. One
+ * round before them warms the paths up and is not counted.
+ */
 export async function measureBulk(
   paths: readonly Path[],
   cipher: string,
@@ -42,15 +45,16 @@ export async function measureBulk(
   meter?: (path: string) => () => void,
 ): Promise<Map<string, number>> {
   const samples = new Map<string, number[]>(paths.map((path) => [path.name, []]));
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = -1; round < rounds; round += 1) {
     for (const path of paths) {
       const idle = await shellTime('"$@" >/dev/null </dev/null', path.command('true', { cipher }));
       const remote = direction === 'down' ? `head -c ${bytes} /dev/zero` : 'cat >/dev/null';
       const script =
         direction === 'down' ? '"$@" >/dev/null </dev/null' : `head -c ${bytes} /dev/zero | "$@" >/dev/null`;
-      const done = meter?.(path.name);
+      const done = round < 0 ? undefined : meter?.(path.name);
       const taken = await shellTime(script, path.command(remote, { cipher }));
       done?.();
+      if (round < 0) continue;
       samples.get(path.name)?.push(bytes / 1e6 / Math.max(0.001, taken - idle));
     }
   }

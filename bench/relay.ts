@@ -96,7 +96,7 @@ if (only.includes('echo')) {
   const rows: string[][] = [['echo, ms', 'p50', 'p95', 'p99', 'p50 busy', 'p95 busy', 'p99 busy']];
   for (const path of all) {
     const alone = await measureEcho(path, keys);
-    using _download = downloadFlatOut(path);
+    using _download = await downloadFlatOut(path);
     const beside = await measureEcho(path, keys);
     const figures = (samples: readonly number[]) => ({
       p50: round(percentile(samples, 0.5)),
