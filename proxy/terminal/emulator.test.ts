@@ -114,8 +114,8 @@ test('putting away and bringing back in another emulator changes nothing, then o
           steady.write(bytes);
           moving.write(bytes);
         } else if (one.kind === 'resize') {
-          steady.terminal.resize(one.columns, one.rows);
-          moving.terminal.resize(one.columns, one.rows);
+          steady.resize(one.columns, one.rows);
+          moving.resize(one.columns, one.rows);
         } else {
           const frozen = moving.freeze();
           if (frozen === undefined) continue;
@@ -137,12 +137,38 @@ test('lines of the alternate screen that are longer than a window made narrower 
   using emulator = new Emulator(80, 24, 50);
   using other = new Emulator(80, 24, 50);
   emulator.write('\x1b[?1049h0123456789');
-  emulator.terminal.resize(4, 5);
+  emulator.resize(4, 5);
   const frozen = emulator.freeze();
   if (frozen === undefined) throw new Error('not put away');
   other.thaw(frozen);
-  other.terminal.resize(80, 24);
+  other.resize(80, 24);
   expect(other.terminal.buffer.active.getLine(0)?.translateToString(true)).toBe('0123456789');
+});
+
+test('what a narrower window makes of the same lines does not depend on how many have gone', () => {
+  using few = new Emulator(80, 5, 0);
+  using many = new Emulator(80, 5, 0);
+  const line = 'n2A>gZy4h&k/t|$*-MYu;7~2}RXi\r\n';
+  few.write(line.repeat(4));
+  many.write(line.repeat(7));
+  expect(everything(few)).toBe(everything(many));
+  few.resize(2, 5);
+  many.resize(2, 5);
+  expect(everything(few)).toBe(everything(many));
+});
+
+test('it does not matter where output is cut, not even in the middle of a character', () => {
+  using whole = new Emulator(80, 24, 50);
+  whole.write('a — b 漢 😀 c');
+  for (const before of [0, 131_066]) {
+    const text = Buffer.from(`${'\r'.repeat(before)}a — b 漢 😀 c`);
+    for (let at = before; at <= text.length; at += 1) {
+      using emulator = new Emulator(80, 24, 50);
+      emulator.write(text.subarray(0, at));
+      emulator.write(text.subarray(at));
+      expect(everything(emulator)).toBe(everything(whole));
+    }
+  }
 });
 
 test('what stands in the middle of a sequence or character is not put away', () => {

@@ -58,7 +58,7 @@ interface Core {
     _iconName: string;
     _windowTitleStack: string[];
     _iconNameStack: string[];
-    readonly _utf8Decoder: { readonly interim: Uint8Array; clear(): void };
+    readonly _utf8Decoder: { clear(): void };
     readonly _parser: {
       readonly currentState: number;
       readonly initialState: number;
@@ -81,7 +81,7 @@ const RELIED_UPON = [
   ...['_bufferService.buffers.active', '_bufferService.buffers.activateAltBuffer'],
   ...['_inputHandler._curAttrData.extended.urlId', '_inputHandler._windowTitle', '_inputHandler._iconName'],
   ...['_inputHandler._windowTitleStack', '_inputHandler._iconNameStack'],
-  ...['_inputHandler._utf8Decoder.interim', '_inputHandler._utf8Decoder.clear'],
+  '_inputHandler._utf8Decoder.clear',
   ...['currentState', 'initialState', 'precedingJoinState', 'reset'].map(
     (name) => `_inputHandler._parser.${name}`,
   ),
@@ -123,6 +123,22 @@ function isCoreLine(line: unknown): boolean {
   return ['_data', '_combined', '_extendedAttrs', 'isWrapped', 'length', 'resize'].every((name) =>
     reaches(line, name),
   );
+}
+
+/** The emulator decodes only so much at once by itself, and its decoder does not bear every cut through a character. */
+const MOST_AT_ONCE = 65_536;
+const NOTHING = Buffer.alloc(0);
+
+/** How many bytes at the end are the beginning of a UTF-8 character whose rest has not come. */
+function unfinishedCharacter(data: Uint8Array): number {
+  for (let back = 1; back <= 3; back += 1) {
+    const byte = data[data.length - back];
+    if (byte === undefined || byte < 0x80) return 0;
+    if (byte < 0xc0) continue;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : byte < 0xf8 ? 4 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
 }
 
 const CELL = 3;
@@ -249,6 +265,8 @@ export class Emulator {
   readonly terminal: xterm.Terminal;
   readonly #core: Core;
   #blank = true;
+  /** The beginning of a character: drawn when the rest of it has come. */
+  #character = NOTHING;
 
   constructor(columns: number, rows: number, scrollback: number) {
     this.terminal = new xterm.Terminal({
@@ -265,9 +283,47 @@ export class Emulator {
     this.#core = core;
   }
 
-  write(data: Uint8Array | string): void {
+  write(output: Uint8Array | string): void {
     this.#blank = false;
-    this.#core.writeSync(data);
+    let data = typeof output === 'string' ? Buffer.from(output) : output;
+    if (this.#character.length > 0) data = Buffer.concat([this.#character, data]);
+    const end = data.length - unfinishedCharacter(data);
+    this.#character = end === data.length ? NOTHING : Buffer.from(data.subarray(end));
+    for (let from = 0; from < end; ) {
+      const piece = data.subarray(from, Math.min(end, from + MOST_AT_ONCE));
+      const to = from + piece.length;
+      from = to === end ? end : to - unfinishedCharacter(piece);
+      this.#core.writeSync(from === to ? piece : piece.subarray(0, from - to));
+    }
+  }
+
+  resize(columns: number, rows: number): void {
+    // The emulator keeps lines in a ring, and what it makes of long lines in a narrower window depends on where the ring
+    // begins, which nobody can see. A change of its size and back makes it begin at its beginning.
+    const { normal, alt } = this.#core._bufferService.buffers;
+    for (const { lines } of [normal, alt]) {
+      lines.maxLength += 1;
+      lines.maxLength -= 1;
+    }
+    this.#blank = false;
+    this.terminal.resize(columns, rows);
+  }
+
+  /** In the middle of no sequence and no character. */
+  get atRest(): boolean {
+    const parser = this.#core._inputHandler._parser;
+    return this.#character.length === 0 && parser.currentState === parser.initialState;
+  }
+
+  /** No margins: a line feed in the last row moves all rows. */
+  get scrollsWhole(): boolean {
+    const { scrollTop, scrollBottom } = this.#core._bufferService.buffers.active;
+    return scrollTop === 0 && scrollBottom === this.terminal.rows - 1;
+  }
+
+  /** The most lines that are kept of what was drawn; the alternate screen may keep more of them than it has rows. */
+  get mostLines(): number {
+    return this.#core._bufferService.buffers.active.lines.maxLength;
   }
 
   /** The screen as it is, and the emulator is blank; undefined, and nothing changed, when it can't be at this moment. */
@@ -275,8 +331,7 @@ export class Emulator {
     const { _inputHandler: input, _bufferService, coreService, _charsetService, optionsService } = this.#core;
     const { normal, alt, active } = _bufferService.buffers;
     const parser = input._parser;
-    if (parser.currentState !== parser.initialState) return undefined;
-    if (input._utf8Decoder.interim.some((byte) => byte !== 0)) return undefined;
+    if (!this.atRest) return undefined;
     if (normal.markers.length > 0 || alt.markers.length > 0) return undefined;
     const attributes = input._curAttrData;
     if (
@@ -316,6 +371,7 @@ export class Emulator {
     const { cols, rows: had, options } = this.terminal;
     if (this.#blank && cols === columns && had === rows && options.scrollback === scrollback) return;
     this.#blank = true;
+    this.#character = NOTHING;
     this.#core.reset();
     if (this.terminal.options.scrollback !== scrollback) this.terminal.options.scrollback = scrollback;
     if (this.terminal.cols !== columns || this.terminal.rows !== rows) {

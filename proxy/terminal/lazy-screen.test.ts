@@ -5,9 +5,12 @@ import { LazyScreen } from './lazy-screen.ts';
 import { textOf, writtenEnd } from './prompt.ts';
 import { Screen, type ScreenView } from './screen.ts';
 
+/** `SALLYPORT_PROPERTY_TIMES=20`: so many times as many tries, each run with another seed. */
+const TIMES = Math.max(1, Number(process.env['SALLYPORT_PROPERTY_TIMES'] ?? 1) || 1);
+
 function picture(view: ScreenView): string {
-  const rows: string[] = [`${view.cursor.column},${view.cursor.row - view.top},${view.alternate}`];
-  for (let y = view.top; y < view.top + view.rows; y++) {
+  const rows: string[] = [`${view.cursor.column},${view.cursor.row},${view.top},${view.alternate}`];
+  for (let y = 0; y < view.top + view.rows; y++) {
     const row = view.row(y);
     const cells = row?.cells ?? [];
     const faint = cells.map((cell) => (cell.faint ? 'f' : '.')).join('');
@@ -52,6 +55,18 @@ const piece = fc.oneof(
       '\x1b[?7l',
       '\x1b[4h',
       '\x1bc',
+      '\x1b[?6h',
+      '\x1b[?47l',
+      '\x1b[31',
+      '\x1b]0;title',
+      '\x1b]8;;http://a/\x07',
+      '\x1bP',
+      '\x1b_',
+      '\x07',
+      '\x1b\\',
+      '\u009b2m',
+      '\u009c',
+      '— 👩‍👩‍👧',
     ),
   },
   {
@@ -76,8 +91,52 @@ test('what is seen equals what drawing everything shows, at every prompt', () =>
         expect(picture(lazy)).toBe(picture(full));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60 * TIMES, ...(TIMES === 1 ? { seed: 1 } : {}) },
   );
+});
+
+const LOOK = 'look';
+/** More than is drawn without a cut, of lines that end with a line end. */
+const BULK = `${'line '.repeat(9)}\r\n`.repeat(900);
+const OTHER = `other\r\n`.repeat(450);
+
+test.each<readonly [string, ...(string | Buffer)[]]>([
+  ['a string that has not ended', '\x1bP1q', BULK],
+  ['a string that begins behind much text', `${BULK}\x1b]0;title`, OTHER, '\x07behind'],
+  ['a string that no bell ends', '\x1b_string\x07', BULK],
+  ['a string that another sequence ends', `\x1b_${BULK}\u009b`],
+  ['a string that a C1 control ends', '\x1b)0\x1b]0;title\u009c\x0e', BULK],
+  ['margins of the other buffer', '\x1b[5;10r\x1b[?1049h\x1b[r\x1b[?1049l', BULK],
+  ['margins that end behind it', '\x1b[5;10r', BULK, 'behind\x1b[r'],
+  ['margins that a soft reset ends behind it', '\x1b[5;10r', BULK, 'behind\x1b[!p'],
+  ['colours that a C1 control introduces', `\u009b2m${BULK}`],
+  ['a control in the middle of a sequence', '\x1b[\n2m', BULK],
+  ['a sequence behind half a character', Buffer.from([0xc2]), '\x1b[2m', BULK],
+  ['a sequence that goes on behind a look', 'text\x1b[', LOOK, `2m${BULK}`],
+  ['a character that is cut', BULK, Buffer.from([0xe2, 0x80]), Buffer.from([0x94, 0x41])],
+  ['a line end in the middle of a sequence', `${BULK}\x1b(`, '\r\n'.repeat(100), '0lqqk'],
+])('nobody can tell that much was skipped: %s', (_, ...pieces) => {
+  using lazy = new LazyScreen(80, 24, 30);
+  using full = new Screen(80, 24, 30);
+  for (const one of pieces) {
+    if (one === LOOK) expect(picture(lazy)).toBe(picture(full));
+    else {
+      lazy.write(Buffer.from(one));
+      full.write(Buffer.from(one));
+    }
+  }
+  expect(picture(lazy)).toBe(picture(full));
+});
+
+test('nobody can tell that much was skipped: an alternate screen that keeps lines', () => {
+  using lazy = new LazyScreen(80, 24, 0);
+  using full = new Screen(80, 24, 0);
+  for (const screen of [lazy, full]) {
+    screen.write(Buffer.from('text'));
+    screen.resize(9, 9);
+    screen.write(Buffer.from(`\x1b[?1049h${'more\r\n'.repeat(10_000)}`));
+  }
+  expect(picture(lazy)).toBe(picture(full));
 });
 
 test('bulk output is mostly not drawn', () => {

@@ -19,14 +19,12 @@ const RESETS = [Buffer.from('\x1b[m'), Buffer.from('\x1b[0m')] as const;
 export class LazyScreen implements ScreenView {
   readonly #screen: Screen;
   readonly #scanner = new OutputScanner();
-  readonly #scrollback: number;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #skipped = 0;
 
   constructor(columns: number, rows: number, scrollback = 200) {
     this.#screen = new Screen(columns, rows, scrollback);
-    this.#scrollback = scrollback;
   }
 
   [Symbol.dispose](): void {
@@ -49,9 +47,11 @@ export class LazyScreen implements ScreenView {
    */
   write(data: Buffer, onEvent?: (event: OutputEvent, rest: Buffer) => void): void {
     let from = 0;
+    let plain = !this.#scanner.unfinished;
     const events = this.#scanner.scan(data);
     let lastOther = 0;
     for (const event of events) {
+      plain = event.kind !== 'other' || !event.inside;
       if (event.kind === 'other') {
         lastOther = event.at;
         continue;
@@ -64,7 +64,10 @@ export class LazyScreen implements ScreenView {
       this.#drawWith(data.subarray(from, lastOther));
       from = lastOther;
     }
-    this.#take(from === 0 ? data : data.subarray(from));
+    const rest = from === 0 ? data : data.subarray(from);
+    // What stands in a string is no text: none of it may wait.
+    if (this.#scanner.inString) this.#drawWith(rest);
+    else this.#take(rest, plain);
     if (this.#waitingBytes > CUT_ABOVE && !this.#cut()) this.#drawAll();
   }
 
@@ -107,8 +110,13 @@ export class LazyScreen implements ScreenView {
     return this.#screen.picture(look);
   }
 
-  #take(data: Buffer): void {
+  /** What waits begins with text: in the middle of a sequence (`plain` is false) all is drawn. */
+  #take(data: Buffer, plain: boolean): void {
     if (data.length === 0) return;
+    if (this.#waitingBytes === 0 && !(plain && this.#screen.atRest)) {
+      this.#screen.write(data);
+      return;
+    }
     this.#waiting.push(data);
     this.#waitingBytes += data.length;
   }
@@ -122,8 +130,7 @@ export class LazyScreen implements ScreenView {
   /** Draws what waits, and this, which may be more than text, line ends and colours. */
   #drawWith(data: Buffer): void {
     this.#draw();
-    this.#take(data);
-    this.#drawAll();
+    this.#screen.write(data);
   }
 
   #drawAll(): void {
@@ -138,15 +145,14 @@ export class LazyScreen implements ScreenView {
    * and nothing changed, where that can't be done.
    */
   #cut(): boolean {
-    if (this.#scanner.margins) return false;
+    if (!this.#screen.scrollsWhole) return false;
     // The end of what waits is nearly always enough.
     const kept = this.#keptOf(this.#joined(ENOUGH)) ?? this.#keptOf(this.#joined(this.#waitingBytes));
     if (kept === undefined) return false;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
     // The skipped lines would have left the cursor at the start of the last row, below a full page.
     this.#screen.write(`${kept.styles}\x1b[${this.#screen.rows};1H`);
-    this.#take(kept.lines);
+    this.#waiting = [kept.lines];
+    this.#waitingBytes = kept.lines.length;
     this.#skipped += 1;
     return true;
   }
@@ -169,7 +175,7 @@ export class LazyScreen implements ScreenView {
     readonly data: Buffer;
     readonly whole: boolean;
   }): { readonly styles: string; readonly lines: Buffer } | undefined {
-    const cut = lineEnd(data, data.length, this.#screen.rows + this.#scrollback + 2, CARRIAGE_RETURN);
+    const cut = lineEnd(data, data.length, this.#screen.mostLines + 2, CARRIAGE_RETURN);
     // What is skipped must have moved the cursor to the last row by itself.
     if (cut <= 0 || lineEnd(data, cut, this.#screen.rows + 1, undefined) <= 0) return undefined;
     const styles = stylesAt(data, cut, whole);

@@ -1,5 +1,5 @@
 // Watches a device's output for the sequences that change what the terminal is: bracketed paste (which brackets the
-// life of a line editor), the alternate screen, shell marks, keyboard protocols, margins. Says where in the bytes
+// life of a line editor), the alternate screen, shell marks, keyboard protocols. Says where in the bytes
 // each stands, and which stretches hold nothing but plain text. It draws nothing.
 
 export type OutputEvent =
@@ -10,13 +10,25 @@ export type OutputEvent =
   | { readonly kind: 'alternate-off'; readonly at: number }
   /** OSC 133 or OSC 633: `A` prompt start, `B` prompt end, `C` output start, `D` command end. */
   | { readonly kind: 'mark'; readonly at: number; readonly mark: string }
-  /** Anything else that a plain stretch of text would not hold. */
-  | { readonly kind: 'other'; readonly at: number };
+  /** Anything else that a plain stretch of text would not hold; `inside` a sequence that goes on behind it. */
+  | { readonly kind: 'other'; readonly at: number; readonly inside: boolean };
 
-type ScanState = 'ground' | 'escape' | 'escape-intermediate' | 'csi' | 'string' | 'string-escape' | 'c1';
+type ScanState =
+  | 'ground'
+  | 'escape'
+  | 'escape-intermediate'
+  | 'csi'
+  | 'string'
+  | 'string-escape'
+  | 'c1'
+  | 'string-c1';
 
 /** Longer parameters than this belong to no mode that we follow. */
 const MAXIMUM_PARAMETERS = 96;
+
+/** What introduces a sequence behind ESC. */
+const CSI = 0x5b;
+const OSC = 0x5d;
 
 /**
  * What acts on the screen without ESC: BS, VT, FF, SO, SI, and the first byte of C1 controls in UTF-8. Other controls do
@@ -41,7 +53,6 @@ export class OutputScanner {
   #parameters = '';
   #editorOn = false;
   #alternate = false;
-  #margins = false;
   #keyboardPushes = 0;
   #everEditor = false;
   /** The output that is being scanned holds something that acts without ESC. */
@@ -61,11 +72,6 @@ export class OutputScanner {
     return this.#alternate;
   }
 
-  /** A scroll region other than the whole screen may be in force. */
-  get margins(): boolean {
-    return this.#margins;
-  }
-
   /** How many times a program asked for the kitty keyboard protocol without giving it back. */
   get keyboardPushes(): number {
     return this.#keyboardPushes;
@@ -74,6 +80,11 @@ export class OutputScanner {
   /** In the middle of a sequence. */
   get unfinished(): boolean {
     return this.#state !== 'ground';
+  }
+
+  /** In the middle of a string, or of what may be its end. What stands in a string is not shown. */
+  get inString(): boolean {
+    return this.#state === 'string' || this.#state === 'string-escape' || this.#state === 'string-c1';
   }
 
   /** `at` of each event is the offset just behind its sequence. Colours (SGR) make no event. */
@@ -125,7 +136,7 @@ export class OutputScanner {
         return at + 1;
       }
       if (byte === 0x08 || byte === 0x0b || byte === 0x0c || byte === 0x0e || byte === 0x0f) {
-        events.push({ kind: 'other', at: at + 1 });
+        this.#other(at + 1, events);
       }
     }
     return data.length;
@@ -134,56 +145,64 @@ export class OutputScanner {
   #step(byte: number, at: number, events: OutputEvent[]): void {
     if (byte === 0x18 || byte === 0x1a) {
       this.#state = 'ground';
-      events.push({ kind: 'other', at });
+      this.#other(at, events);
       return;
     }
     switch (this.#state) {
       case 'ground':
         return;
       case 'c1':
-        if (byte === 0x9b) this.#enter('csi', byte);
-        else if (byte === 0x9d || byte === 0x90 || byte === 0x98 || byte === 0x9e || byte === 0x9f) {
-          this.#enter('string', byte === 0x9d ? 0x5d : 0x50);
-        } else {
+        this.#state = 'ground';
+        if (byte >= 0x80 && byte < 0xa0) this.#c1(byte, at, events);
+        else if (byte < 0x80 || byte >= 0xc0) this.#afresh(byte, at, events);
+        return;
+      case 'string-c1':
+        this.#state = 'string';
+        if (byte >= 0x80 && byte < 0xa0) {
           this.#state = 'ground';
-          if (byte < 0xa0) events.push({ kind: 'other', at });
-        }
+          if (byte === 0x9c) this.#string(at, events);
+          else {
+            this.#c1(byte, at, events);
+            this.#other(at, events);
+          }
+        } else if (byte < 0x80 || byte >= 0xc0) this.#step(byte, at, events);
         return;
       case 'escape':
         if (byte === 0x5b) this.#enter('csi', byte);
         else if (byte === 0x5d || byte === 0x50 || byte === 0x58 || byte === 0x5e || byte === 0x5f) {
           this.#enter('string', byte);
-        } else if (byte === 0x1b) {
+        } else if (byte === 0x1b || byte === 0x7f) {
           this.#state = 'escape';
         } else if (byte >= 0x20 && byte <= 0x2f) {
           this.#state = 'escape-intermediate';
         } else if (byte >= 0x30) {
-          this.#state = 'ground';
+          this.#state = byte === 0xc2 ? 'c1' : 'ground';
           if (byte === 0x63) this.#reset();
-          events.push({ kind: 'other', at });
-        } else events.push({ kind: 'other', at });
+          this.#other(at, events);
+        } else this.#other(at, events);
         return;
       case 'escape-intermediate':
         if (byte === 0x1b) this.#state = 'escape';
-        else if (byte >= 0x30) {
-          this.#state = 'ground';
-          events.push({ kind: 'other', at });
-        }
+        else if (byte >= 0x30 && byte !== 0x7f) {
+          this.#state = byte === 0xc2 ? 'c1' : 'ground';
+          this.#other(at, events);
+        } else if (byte < 0x20) this.#other(at, events);
         return;
       case 'csi':
-        if (byte === 0x1b) {
-          this.#state = 'escape';
-          events.push({ kind: 'other', at });
+        if (byte === 0x1b || byte === 0xc2) {
+          this.#state = byte === 0x1b ? 'escape' : 'c1';
+          this.#other(at, events);
         } else if (byte >= 0x40 && byte < 0x7f) {
           this.#state = 'ground';
           this.#csi(String.fromCharCode(byte), at, events);
         } else if (byte >= 0x20 && byte < 0x40) {
           if (this.#parameters.length < MAXIMUM_PARAMETERS) this.#parameters += String.fromCharCode(byte);
-        } else events.push({ kind: 'other', at });
+        } else this.#other(at, events);
         return;
       case 'string':
         if (byte === 0x1b) this.#state = 'string-escape';
-        else if (byte === 0x07) {
+        else if (byte === 0xc2) this.#state = 'string-c1';
+        else if (byte === 0x07 && this.#introducer === OSC) {
           this.#state = 'ground';
           this.#string(at, events);
         } else if (this.#parameters.length < MAXIMUM_PARAMETERS) {
@@ -197,9 +216,29 @@ export class OutputScanner {
         } else {
           this.#state = 'escape';
           this.#step(byte, at, events);
+          this.#other(at, events);
         }
         return;
     }
+  }
+
+  /** A C1 control that was encoded in UTF-8. */
+  #c1(byte: number, at: number, events: OutputEvent[]): void {
+    if (byte === 0x9b) this.#enter('csi', byte);
+    else if (byte === 0x9d || byte === 0x90 || byte === 0x98 || byte === 0x9e || byte === 0x9f) {
+      this.#enter('string', byte === 0x9d ? OSC : 0x50);
+    } else this.#other(at, events);
+  }
+
+  /** A byte that does not continue the character before it. */
+  #afresh(byte: number, at: number, events: OutputEvent[]): void {
+    if (byte === 0x1b) this.#state = 'escape';
+    else if (byte === 0xc2) this.#state = 'c1';
+    else if (byte < 0x20) this.#other(at, events);
+  }
+
+  #other(at: number, events: OutputEvent[]): void {
+    events.push({ kind: 'other', at, inside: this.#state !== 'ground' });
   }
 
   #enter(state: 'csi' | 'string', introducer: number): void {
@@ -211,13 +250,12 @@ export class OutputScanner {
   #reset(): void {
     this.#editorOn = false;
     this.#alternate = false;
-    this.#margins = false;
     this.#keyboardPushes = 0;
   }
 
   #csi(final: string, at: number, events: OutputEvent[]): void {
     const parameters = this.#parameters;
-    if (final === 'm' && !/[<=>?]/.test(parameters)) return;
+    if (final === 'm' && this.#introducer === CSI && !/[<=>?]/.test(parameters)) return;
     if ((final === 'h' || final === 'l') && parameters.startsWith('?')) {
       const on = final === 'h';
       for (const mode of parameters.slice(1).split(';')) {
@@ -228,26 +266,24 @@ export class OutputScanner {
         } else if (mode === '1049' || mode === '1047' || mode === '47') {
           this.#alternate = on;
           events.push({ kind: on ? 'alternate-on' : 'alternate-off', at });
-        } else events.push({ kind: 'other', at });
+        } else this.#other(at, events);
       }
       return;
     }
-    if (final === 'r') this.#margins = !/^(0|1)?(;0?)?$/.test(parameters);
-    if (final === 'p' && parameters.endsWith('!')) this.#margins = false;
     if (final === 'u' && parameters.startsWith('>'))
       this.#keyboardPushes = Math.min(99, this.#keyboardPushes + 1);
     if (final === 'u' && parameters.startsWith('<'))
       this.#keyboardPushes = Math.max(0, this.#keyboardPushes - 1);
-    events.push({ kind: 'other', at });
+    this.#other(at, events);
   }
 
   #string(at: number, events: OutputEvent[]): void {
-    if (this.#introducer !== 0x5d) {
-      events.push({ kind: 'other', at });
+    if (this.#introducer !== OSC) {
+      this.#other(at, events);
       return;
     }
     const mark = /^(?:133|633);([A-Z])/.exec(this.#parameters)?.[1];
     if (mark !== undefined) events.push({ kind: 'mark', at, mark });
-    else events.push({ kind: 'other', at });
+    else this.#other(at, events);
   }
 }

@@ -88,7 +88,7 @@ export class Screen implements ScreenView, Borrower {
   resize(columns: number, rows: number): void {
     this.#columns = Screen.bound(columns);
     this.#rows = Screen.bound(rows);
-    if (this.#state.kind !== 'blank') this.#terminal?.resize(this.#columns, this.#rows);
+    if (this.#state.kind !== 'blank') this.#live()?.resize(this.#columns, this.#rows);
   }
 
   [Symbol.dispose](): void {
@@ -111,6 +111,21 @@ export class Screen implements ScreenView, Borrower {
 
   get rows(): number {
     return this.#rows;
+  }
+
+  /** What was drawn ends in the middle of no sequence and no character. */
+  get atRest(): boolean {
+    return this.#state.kind !== 'live' || this.#state.emulator.atRest;
+  }
+
+  /** How many lines are kept at most, those that can be seen included. */
+  get mostLines(): number {
+    return this.#live()?.mostLines ?? 0;
+  }
+
+  /** No margins are in force. */
+  get scrollsWhole(): boolean {
+    return this.#live()?.scrollsWhole === true;
   }
 
   get alternate(): boolean {
