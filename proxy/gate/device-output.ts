@@ -2,6 +2,7 @@
 // or stops reading. Nothing that is printed lets anything through.
 import type { OutputEvent } from '../terminal/modes.ts';
 import type { GateState } from './gate-state.ts';
+import { editorLeft, editorReads, multiplexerGone, wroteMeanwhile } from './leaving.ts';
 import type { Observer } from './observing.ts';
 
 /** Longer output is not one line editor drawing. */
@@ -44,7 +45,17 @@ function write(state: GateState, observer: Observer, data: Buffer): void {
     if (phase.way === 'rows' || phase.step === 'grow') phase.fresh.write(data);
     if (!isForClient(state)) return;
   }
-  state.screen.write(data, (event) => noticed(state, observer, event));
+  let from = 0;
+  state.screen.write(data, (event) => {
+    meanwhile(state, data.subarray(from, event.at));
+    from = event.at;
+    noticed(state, observer, event);
+  });
+  meanwhile(state, data.subarray(from));
+}
+
+function meanwhile(state: GateState, data: Buffer): void {
+  if (state.phase.kind === 'left') wroteMeanwhile(state, state.phase, data);
 }
 
 function noticed(state: GateState, observer: Observer, event: OutputEvent): void {
@@ -56,12 +67,15 @@ function noticed(state: GateState, observer: Observer, event: OutputEvent): void
       editorOff(state, observer);
       return;
     case 'alternate-off':
+      if (state.phase.kind === 'left') multiplexerGone(state, state.phase);
       state.screenGivenBack();
       return;
     case 'mark':
       if (event.mark === 'B') state.promptEndsHere();
       return;
     case 'alternate-on':
+      state.multiplexer.screenTaken();
+      return;
     case 'other':
       return;
   }
@@ -76,6 +90,9 @@ function editorOn(state: GateState, observer: Observer): void {
     case 'after':
     case 'erase':
       phase.editorBack = true;
+      return;
+    case 'left':
+      editorReads(state, phase);
       return;
     case 'open':
       // A line editor came up while input flowed: what was running has ended.
@@ -112,12 +129,8 @@ function editorOff(state: GateState, observer: Observer): void {
     return;
   }
   observer.lineLeft('off');
-  if (!state.mayLeave && state.holds && (phase.kind === 'open' || phase.kind === 'settle')) {
-    state.out.alarm(
-      'SP_GATE_EDITOR_LEFT',
-      'the line editor stopped reading although nothing approved was submitted',
-    );
-  }
+  if (!state.mayLeave && state.holds && (phase.kind === 'open' || phase.kind === 'settle'))
+    editorLeft(state, phase.kind === 'settle' ? phase.held : undefined);
 }
 
 /** Editors give themselves away by how they draw; it only decides which keys expand history. */

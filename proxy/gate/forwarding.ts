@@ -10,6 +10,7 @@ export function forward(state: GateState, token: KeyToken): void {
   if (!line.keys.touched) line.echo = state.echoes.witness();
   out.toDevice(token.bytes, 'user');
   line.keys.apply(token);
+  state.multiplexer.key(token, time.now);
   line.used = true;
   time.sentKey();
 }

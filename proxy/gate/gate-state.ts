@@ -9,6 +9,7 @@ import { Contexts } from './contexts.ts';
 import { EchoLog } from './echo-witness.ts';
 import type { GateSettings, GateStart, SideFact, SubmitContext } from './gate-types.ts';
 import { InputQueue } from './input-queue.ts';
+import { Multiplexer } from './multiplexer.ts';
 import type { Phase } from './phases.ts';
 import { Timing } from './timing.ts';
 import { Tried } from './tried.ts';
@@ -45,6 +46,7 @@ export class GateState {
   readonly echoes = new EchoLog();
   readonly line = new TypedLine(this.echoes.witness());
   readonly command = new UnfinishedCommand();
+  readonly multiplexer: Multiplexer;
   readonly redraws = { rows: new Tried(), columns: new Tried() };
   reader: SubmitContext['reader'] = 'program';
   program: string | undefined;
@@ -71,6 +73,7 @@ export class GateState {
     this.columns = start.columns;
     this.rows = start.rows;
     this.program = start.program;
+    this.multiplexer = new Multiplexer(start.program);
     this.time = new Timing(start.now, start.roundTrip);
     this.screen = new LazyScreen(start.columns, start.rows);
     this.out = new Actions(this.screen);
@@ -139,6 +142,7 @@ export class GateState {
   /** The alternate screen was left. */
   screenGivenBack(): void {
     this.#gaveScreenBack = true;
+    this.multiplexer.screenGivenBack();
   }
 
   /**
@@ -153,6 +157,7 @@ export class GateState {
   runs(program: string): void {
     this.#gaveScreenBack = false;
     this.program = program.slice(0, MOST_PROGRAM);
+    this.multiplexer.runs(this.program);
   }
 
   context(secret: boolean, masked = false): SubmitContext {

@@ -13,6 +13,7 @@ import type { GateAction, GateSettings, GateStart, SideFact, VerdictAnswer } fro
 import { answered, judge, judgeWaits } from './judging.ts';
 import type { KeyClass } from './key-classes.ts';
 import { handleKey, passesAtOnce } from './key-handling.ts';
+import { leftWaits } from './leaving.ts';
 import { noteLineStart } from './line-start.ts';
 import { Observer } from './observing.ts';
 import { pasteJudged, pasteWaits } from './pasting.ts';
@@ -114,8 +115,9 @@ export class Gate {
   }
 
   resize(columns: number, rows: number, now: number): GateAction[] {
-    const { time, screen, line, out } = this.#state;
+    const { time, screen, line, multiplexer, out } = this.#state;
     this.#clock(now);
+    multiplexer.resized(time.now);
     this.#state.columns = columns;
     this.#state.rows = rows;
     screen.resize(columns, rows);
@@ -177,6 +179,7 @@ export class Gate {
         break;
       case 'open':
       case 'settle':
+      case 'left':
       case 'report':
       case 'redraw':
       case 'expand':
@@ -253,6 +256,8 @@ export class Gate {
       }
       case 'settle':
         return this.#settle(phase);
+      case 'left':
+        return leftWaits(this.#state, phase);
       case 'report':
         return this.#reportAwaited(phase);
       case 'redraw':
@@ -341,6 +346,7 @@ function wakeFor(phase: Phase, now: number, observedDueAt: number | undefined): 
     case 'ended':
       return undefined;
     case 'settle':
+    case 'left':
     case 'report':
     case 'expand':
     case 'redraw':

@@ -27,6 +27,7 @@ export function handleKey(
   switch (keyClass) {
     case 'silent':
       out.toDevice(token.bytes, 'user');
+      state.multiplexer.key(token, state.time.now);
       return;
     case 'submit':
       submit(token, keyClass);

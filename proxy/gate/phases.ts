@@ -25,6 +25,8 @@ export type Phase =
   | { readonly kind: 'open' }
   /** A submit key waits for the echo of what was typed before it. */
   | SettlePhase
+  /** The line editor seems to have stopped reading, and nothing had been submitted. */
+  | LeftPhase
   /** The shell was asked to report its line. */
   | ReportPhase
   /** The line editor was asked to redraw its line. */
@@ -47,6 +49,21 @@ export interface SettlePhase {
   readonly kind: 'settle';
   readonly held: Held;
   readonly from: number;
+}
+
+export interface LeftPhase {
+  readonly kind: 'left';
+  readonly held: Held | undefined;
+  readonly since: number;
+  /** A multiplexer is known to have the screen. */
+  readonly known: boolean;
+  /** The cursor, if it was in the line and nothing has been drawn since. */
+  stood: { readonly row: number; readonly column: number } | undefined;
+  /** The line as it stood. */
+  readonly text: string;
+  /** Output since then. */
+  between: string;
+  editorBack: boolean;
 }
 
 export interface ReportPhase {

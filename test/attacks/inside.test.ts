@@ -1,7 +1,8 @@
 // Attacks from within what a terminal runs: the shell escapes of database clients (row 22), and multiplexers whose
-// terminal is left and taken up again from another session (row 27). The servers are real, and end with the tests.
+// terminal is left and taken up again from another session (row 27), or whose shell has a key of its own for Enter (row
+// 18). The servers are real, and end with the tests.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../gateway/gateway-events.ts';
@@ -112,7 +113,8 @@ describe.skipIf(!able)('attacks from within', () => {
     {
       program: 'tmux',
       start: 'tmux -f ~/.mux new -s left',
-      again: 'tmux attach -t left',
+      back: 'tmux attach -t left',
+      again: 'tmux attach -d -t left',
       config: 'set -g status off\n',
       file: '.mux',
       detach: '\x02d',
@@ -122,16 +124,16 @@ describe.skipIf(!able)('attacks from within', () => {
     {
       program: 'screen',
       start: 'screen -c ~/.screenmux -S left',
+      back: 'screen -r left',
       again: 'screen -d -r left',
       config: 'startup_message off\nvbell off\n',
       file: '.screenmux',
-      // Its terminal is hung up: the other way to leave it.
-      detach: undefined,
+      detach: '\x01d',
       end: 'screen -S left -X quit',
       prompts: ['\x01:screen touch CANARY\r', '\x01:exec touch CANARY\r'],
     },
   ] as const;
-  for (const { program, start, again, config, file, detach, end, prompts } of multiplexers) {
+  for (const { program, start, back, again, config, file, detach, end, prompts } of multiplexers) {
     it.skipIf(!have(program))(`27: ${program}, left and taken up again from another session`, async () => {
       writeFileSync(join(stage.home('bash'), file), config);
       const attempt = async (terminal: TypedTerminal): Promise<void> => {
@@ -146,28 +148,64 @@ describe.skipIf(!able)('attacks from within', () => {
       first.type(`${start}\r`);
       await first.until(PROMPT);
       await attempt(first);
-      if (detach === undefined) first[Symbol.dispose]();
-      else {
-        first.type(detach);
-        await first.until(/detached/);
-        await first.until(PROMPT);
-        await attempt(first);
-      }
+      first.type(detach);
+      await first.until(/detached/);
+      await first.until(PROMPT);
+      await attempt(first);
+      first.type(`${back}\r`);
+      await first.until(PROMPT);
+      await attempt(first);
       using second = await stage.shell('alice', 'bash');
       second.type(`${again}\r`);
       await second.until(PROMPT);
       await attempt(second);
+      // Taken away from the first, which is still a terminal like any other; and then its terminal is hung up.
+      await first.until(/detached/);
+      await first.until(PROMPT);
+      await attempt(first);
+      second[Symbol.dispose]();
+      using third = await stage.shell('alice', 'bash');
+      third.type(`${again}\r`);
+      await third.until(PROMPT);
       // The multiplexer's own command line.
       for (const keys of prompts) {
         const canary = canaryName();
-        second.type(keys.replace('CANARY', canary));
-        await untilDone(second, `fin${canary}`, true).catch(() => 'ended');
+        third.type(keys.replace('CANARY', canary));
+        await untilDone(third, `fin${canary}`, true).catch(() => 'ended');
         expect(stage.exists('bash', canary), keys).toBe(false);
       }
       const over = await stage.user('alice', 'bash').ssh([end]);
       expect(over.timedOut).toBe(false);
     });
   }
+
+  describe('18: a key that its owner has made submit', () => {
+    const unjudged = /A command ran without having been judged/;
+    beforeAll(() => writeFileSync(join(stage.home('bash'), '.inputrc'), '"\\C-y": accept-line\n'));
+    afterAll(() => rmSync(join(stage.home('bash'), '.inputrc')));
+
+    it('ends the session', async () => {
+      using terminal = await stage.shell('alice', 'bash');
+      terminal.type('true\x19');
+      await terminal.until(unjudged);
+      await terminal.ended();
+    });
+
+    it.skipIf(!have('tmux'))('ends it inside a multiplexer that has just been resized', async () => {
+      writeFileSync(join(stage.home('bash'), '.mux18'), 'set -g status off\n');
+      using terminal = await stage.shell('alice', 'bash');
+      terminal.type('tmux -L own -f ~/.mux18 new\r');
+      await terminal.until(PROMPT);
+      terminal.resize(90, 30);
+      terminal.type('tee');
+      await terminal.until('tee');
+      // It runs until the session ends: tmux has the time to tell that no editor reads.
+      terminal.type('\x19');
+      await terminal.until(unjudged);
+      await terminal.ended();
+      await stage.user('alice', 'bash').ssh(['tmux -L own kill-server']);
+    });
+  });
 
   it('are all in the log as what they were', async () => {
     await stage.expectLogged();
