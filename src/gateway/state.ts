@@ -14,8 +14,12 @@ import type { Log } from './log.ts';
 import type { LiveSession, Order } from './messages.ts';
 import { readForwardedOrder } from './messages.ts';
 import type { Notices } from './notices.ts';
+import { within } from './patience.ts';
 import { noteRecordingAccess } from './recording-access.ts';
 import { recordingsFolder, recordingsFrom, recoverFrom } from './recordings.ts';
+
+/** Milliseconds that closing the sessions of lost workers may take when the gateway ends. */
+const LAST_CLOSING = 5_000;
 
 export interface GatewayState extends AsyncDisposable {
   /** Closes what a former run of this gateway left open. Only for whoever owns the data folder's control socket. */
@@ -72,6 +76,8 @@ export const openState = async (
       else log.warn('recording.recovered', { ...recording, reason });
     }
   };
+  /** Sessions of lost workers that are being closed. */
+  const closing = new Set<Promise<void>>();
   let duties: Duties | undefined;
   return {
     recover: async () => {
@@ -84,12 +90,16 @@ export const openState = async (
       duties = startDuties({ config, store, log, version });
     },
     reconfigure: (next) => duties?.reconfigure(next),
-    closeLost: async (sessions, workerPid) => {
-      await end([workerName(config.name, workerPid)], 'worker-crashed');
-      await seal(
-        'worker-crashed',
-        sessions.map(({ id }) => id),
-      );
+    closeLost: (sessions, workerPid) => {
+      const work = (async () => {
+        await end([workerName(config.name, workerPid)], 'worker-crashed');
+        await seal(
+          'worker-crashed',
+          sessions.map(({ id }) => id),
+        );
+      })();
+      closing.add(work);
+      return work.finally(() => closing.delete(work));
     },
     forward: async (session, order) => {
       // SQLite belongs to one gateway: there is nobody else to tell.
@@ -105,6 +115,8 @@ export const openState = async (
     },
     [Symbol.asyncDispose]: async () => {
       await duties?.[Symbol.asyncDispose]();
+      // What could not be closed is closed at the next start.
+      await within(LAST_CLOSING, Promise.allSettled(closing));
       await store.close();
     },
   };

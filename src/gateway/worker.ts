@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Orders, SessionOrder } from '../../proxy/server/ports.ts';
 import type { Log } from './log.ts';
 import type { LiveSession, ToSupervisor, ToWorker } from './messages.ts';
+import { within } from './patience.ts';
 
 export interface Peer {
   readonly sourceAddress: string;
@@ -235,13 +236,3 @@ export class Worker {
     live.socket.destroySoon();
   }
 }
-
-/** Resolves when the work is done or failed, or after `patience` milliseconds. */
-export const within = async (patience: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const bound = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, patience);
-  });
-  await Promise.race([work.catch(() => undefined), bound]);
-  clearTimeout(timer);
-};
