@@ -59,7 +59,8 @@ interface Open {
   cancelApproval: (() => void) | undefined;
 }
 
-const MOST_CANDIDATES = 12;
+/** A line that may be more texts than this is not judged, and does not run. */
+const MOST_CANDIDATES = 64;
 /** A paste of more lines than this is judged whole or not at all. */
 const MOST_PASTED_LINES = 2_000;
 const MOST_OPEN = 64;
@@ -430,7 +431,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       if (analyses === undefined) {
         this.#verdict(request.id, {
           kind: 'block',
-          notice: marked('Not pasted: so much text cannot be judged at once. Paste it in smaller pieces.'),
+          notice: marked(
+            request.what === 'paste'
+              ? 'Not pasted: so much text cannot be judged at once. Paste it in smaller pieces.'
+              : 'Not run: this line could be too many different ones. Please type it again.',
+          ),
         });
         return;
       }
@@ -674,7 +679,8 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     const read = (text: string): readonly Analysis[] =>
       states.flatMap((state) => this.#readers.analyse(text, state, context.dialect, program));
     if (request.what === 'paste') return this.#analysePaste(request, read);
-    const texts = [...new Set([reading.text, ...reading.candidates])].slice(0, MOST_CANDIDATES);
+    const texts = [...new Set([reading.text, ...reading.candidates])];
+    if (texts.length > MOST_CANDIDATES) return undefined;
     const before = preceding.join('\n');
     const found: Analysis[] = [];
     for (const text of texts) {
@@ -756,7 +762,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       context: reader,
       typed: reading.text,
       command: [...before, reading.text].join('\n'),
-      candidates: what === 'paste' ? [] : reading.candidates.map((text) => [...before, text].join('\n')),
+      // Some of them may begin with what was typed without echo before.
+      candidates:
+        what === 'paste' || request.context.secretBefore
+          ? []
+          : reading.candidates.map((text) => [...before, text].join('\n')),
       analyses,
       how: reading.how,
       confidence: reading.confidence,

@@ -21,6 +21,10 @@ export function isForClient(state: GateState): boolean {
 export function deviceWrote(state: GateState, observer: Observer, bytes: Buffer): void {
   noticeDialect(state, bytes);
   state.echoes.saw(bytes);
+  if (bytes.includes(0x0a)) {
+    state.feeds += 1;
+    state.line.kept.answered('feed');
+  }
   let data = bytes;
   // In observe mode a line is read at the moment when the editor leaves it: everything typed has been echoed then.
   while (observer.waiting) {
@@ -86,6 +90,7 @@ function editorOn(state: GateState, observer: Observer): void {
   if (state.dialect === 'unknown') state.dialect = 'readline';
   // Editors switch bracketed paste on for themselves; when one has gone, the known prompt tells.
   if (state.fullScreen) return;
+  line.kept.answered('editor');
   switch (phase.kind) {
     case 'after':
     case 'erase':
@@ -121,6 +126,7 @@ function editorOn(state: GateState, observer: Observer): void {
 function editorOff(state: GateState, observer: Observer): void {
   const { line, phase } = state;
   state.mayGoOn = undefined;
+  line.kept.answered('editor');
   if (line.resumed && phase.kind === 'open') {
     // It was only slow: the line that was let go ends now.
     line.reset();

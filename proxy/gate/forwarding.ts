@@ -7,7 +7,11 @@ import { noteLineStart } from './line-start.ts';
 export function forward(state: GateState, token: KeyToken): void {
   const { line, out, time } = state;
   noteLineStart(state);
-  if (!line.keys.touched) line.echo = state.echoes.witness();
+  if (!line.keys.touched) {
+    line.echo = state.echoes.witness();
+    line.begun = { feeds: state.feeds, editor: state.screen.modes.editorOn };
+  }
+  line.drawnAnew = false;
   out.toDevice(token.bytes, 'user');
   line.keys.apply(token);
   state.multiplexer.key(token, time.now);
@@ -26,10 +30,10 @@ export function interrupt(state: GateState, token: KeyToken): void {
   state.out.toDevice(token.bytes, 'user');
   state.command.forget();
   if (!state.holds) {
-    state.line.reset();
+    state.line.leave('doubtful');
     return;
   }
-  state.line.givenUp = true;
+  state.line.givenUp = { interrupted: token.kind === 'control' && token.code === 0x03, feeds: state.feeds };
   state.line.keys.mayBeEmpty();
   state.waitForPrompt();
 }

@@ -56,6 +56,18 @@ export class GateState {
   fact: SideFact = { echo: undefined, foreground: undefined, shellReads: undefined };
   /** Something was sent that may make the line editor stop reading; if not, its stopping is an alarm. */
   mayLeave = true;
+  /** Pieces of the device's output that held a line feed. */
+  feeds = 0;
+  /**
+   * Something may have been taken out of the line, and more than its echo came from the device since its first key: what
+   * stands on screen may be anybody's.
+   */
+  get erasedBesideOutput(): boolean {
+    const { line, screen } = this;
+    if (!line.erased || line.drawnAnew) return false;
+    return this.feeds !== line.begun.feeds || (screen.modes.editorOn && !line.begun.editor);
+  }
+
   /** The submit key that was let go also fetches the next line. */
   prefilled = false;
   /** The submit key that was let go is a sequence: a reader that does not know it takes its end for text. */
@@ -169,7 +181,7 @@ export class GateState {
       within: this.contexts.names,
       secret,
       masked,
-      secretBefore: this.command.secret,
+      secretBefore: this.command.secret || this.line.kept.secret,
     };
   }
 

@@ -62,7 +62,7 @@ export interface SubmitContext {
   readonly secret: boolean;
   /** Besides, the device asked for a secret, or showed a mask in its place: so it is one in an editor's own command line, too. */
   readonly masked: boolean;
-  /** Some of the `preceding` lines were typed without echo: they are judged, and must not be stored. */
+  /** Some of the `preceding` lines, or what candidates begin with, was typed without echo: judged, and must not be stored. */
   readonly secretBefore: boolean;
 }
 

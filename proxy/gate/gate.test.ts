@@ -257,6 +257,83 @@ describe('a line that its user gives up by a key which its editor ignores', () =
     }
   });
 
+  const PROMPTS = ['\r\nalice@dev$ ', '\r\n\x1b[?2004halice@dev$ ', '\x1b[?2004l\r\n\x1b[?2004halice@dev$ '];
+
+  test.each(PROMPTS.flatMap((prompt) => ['\x1a', '\x1c', '\x03'].map((key) => [key, prompt] as const)))(
+    'is read all the same, whoever prints a prompt then: %j, %j',
+    (key, prompt) => {
+      for (const next of ['', 'ls']) {
+        const bench = new Bench(blockRm, ENFORCE, { interruptible: false }).type('\r').wait(2_000);
+        bench
+          .type('rm x')
+          .wait(100)
+          .type(key)
+          .wait(50)
+          .output(prompt)
+          .wait(2_000)
+          .type(`${next}\r`)
+          .wait(8_000);
+        expect(bench.requests[0]?.reading.candidates.join()).toContain('rm x');
+        expect(bench.editor.ran).toEqual([]);
+      }
+    },
+  );
+
+  test.each([['\x1a'], ['\x1c']])(
+    'is read all the same where no editor announces itself, whoever prints a prompt then: %j',
+    (key) => {
+      for (const prompt of ['\r\n', '\r\n% ', '\r\nalice@dev$ ', '\r\n\x1b[?2004halice@dev$ ']) {
+        for (const next of ['\r', '\x0f', 'ls\r']) {
+          for (const echo of [true, false]) {
+            const bench = new Bench(blockRm, ENFORCE, { announces: false, echo }).type('\r').wait(2_000);
+            bench.type('rm x').wait(100).type(key).wait(50).output(prompt).wait(2_000).type(next).wait(8_000);
+            expect(bench.requests[0]?.reading.candidates.join()).toContain('rm x');
+            expect(bench.editor.ran).toEqual([]);
+          }
+        }
+      }
+    },
+  );
+
+  test('is judged only with what follows, and no doubt is left of it once that was let go', () => {
+    const bench = new Bench(
+      release,
+      { ...ENFORCE, uncertain: 'allow', replay: 'never' },
+      { announces: false },
+    );
+    bench.type('\r').wait(2_000).type('abc').wait(100).type('\x1a').output('\r\n% ').wait(2_000);
+    bench.type('ls\r').wait(3_000).type('echo b\r').wait(3_000);
+    expect(bench.requests.map(({ reading }) => reading.candidates)).toEqual([
+      expect.arrayContaining(['ls', 'abcls']),
+      ['echo b'],
+    ]);
+  });
+
+  test('is gone where an interrupt brings the known prompt of an editor that does not announce itself', () => {
+    const bench = new Bench(blockRm, ENFORCE, { announces: false }).type('\r').wait(2_000);
+    bench.type('rm x').wait(100).type('\x03').wait(2_000).type('ls\r').wait(2_000);
+    expect(bench.requests.map(({ reading }) => reading.candidates)).toEqual([['ls']]);
+    expect(bench.editor.ran).toEqual(['ls']);
+  });
+
+  test('is for no log where it was typed without echo', () => {
+    const bench = new Bench(release, ENFORCE, { announces: false, echo: false }).type('\r').wait(2_000);
+    bench
+      .type('hunter2')
+      .wait(100)
+      .type('\x1a')
+      .output('\r\n% ')
+      .wait(2_000)
+      .type('ls')
+      .output('ls')
+      .wait(50);
+    bench.type('\r').wait(3_000);
+    expect(bench.requests[0]).toMatchObject({
+      reading: { text: 'ls', candidates: expect.arrayContaining(['hunter2ls']) },
+      context: { secret: false, secretBefore: true },
+    });
+  });
+
   test('is gone where a prompt comes back', () => {
     const bench = new Bench(release).type('rm x').wait(100).type('\x03').wait(2_000).type('ls\r').wait(2_000);
     expect(bench.requests.map(({ reading }) => reading.candidates)).toEqual([['ls']]);
@@ -272,6 +349,38 @@ test('output that looks like fish takes no doubt from history expansion', () => 
   bench.gate.sideFact({ echo: true, foreground: 'fish', shellReads: true }, bench.now);
   bench.type('echo a!b').wait(50).type('\r').wait(5_000);
   expect(bench.outcomes.at(-1)).toBe('released');
+});
+
+describe('text that keys took out of a line while others wrote', () => {
+  test.each([['\r'], ['ls\r']])('is judged where no editor draws the line anew: %j', (next) => {
+    const bench = new Bench(blockRm, ENFORCE, { announces: false }).type('\r').wait(2_000);
+    bench.type('rm x\x15').wait(100).output('\r\nalice@dev$ ').wait(500).type(next).wait(5_000);
+    expect(bench.requests[0]?.reading.candidates.join()).toContain('rm x');
+    expect(bench.editor.ran).toEqual([]);
+  });
+
+  test('is gone where an editor draws the line without it', () => {
+    const bench = new Bench(blockRm).type('\r').wait(500).type('rm x\x7f\x7f\x7f\x7f').wait(100);
+    bench.output('\r\nalice@dev$ ').wait(500).type('ls\r').wait(5_000);
+    expect(bench.requests.map(({ reading }) => reading.text)).toEqual(['ls']);
+    expect(bench.editor.ran).toEqual(['ls']);
+  });
+});
+
+describe('a submit key that nothing has answered', () => {
+  test('may have been none: its line is judged with the next one until a line feed comes', () => {
+    const bench = new Bench(release).type('login\r').wait(3_000).type('hunter2').wait(50);
+    // Nothing of the sort is seen of this reader from here on.
+    const before = bench.requests.length;
+    bench.editor.take = () => '';
+    bench.type('\r').wait(3_000).type('again\r').wait(3_000);
+    expect(bench.requests.slice(before).map(({ reading }) => reading.candidates)).toEqual([
+      expect.arrayContaining(['hunter2']),
+      expect.arrayContaining(['again', 'hunter2again']),
+    ]);
+    bench.output('\r\n').type('third\r').wait(3_000);
+    expect(bench.requests.at(-1)?.reading.candidates.join()).not.toContain('again');
+  });
 });
 
 describe('a line that keys alone do not tell', () => {
@@ -680,6 +789,64 @@ describe('whatever comes from both sides', () => {
     fc.integer({ min: 0, max: 2_000 }),
   );
 
+  /** What makes a line seem gone, and what a program may print to make it seem so: often enough to meet. */
+  const seemingEnd = fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.tuple(
+        fc.constant('client' as const),
+        fc
+          .constantFrom(
+            'rm x',
+            '!',
+            '\r',
+            '\n',
+            '\x0f',
+            '\x1a',
+            '\x1c',
+            '\x15',
+            '\x7f',
+            '\x03',
+            '\t',
+            '\x1b[A',
+          )
+          .map((text) => Buffer.from(text)),
+        fc.constant(0),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(
+        fc.constant('device' as const),
+        fc
+          .constantFrom(
+            '\r\n',
+            '\r',
+            'rm x',
+            '\x1b[K',
+            '$ ',
+            'alice@dev$ ',
+            '\r\nalice@dev$ ',
+            '\x1b[?2004h',
+            '\x1b[?2004l',
+            '\x1b[H\x1b[2J',
+            '\x1b[?2004h\r\nalice@dev$ ',
+            '\x1b[?2004l\r\n\x1b[?2004halice@dev$ ',
+          )
+          .map((text) => Buffer.from(text)),
+        fc.constant(0),
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(
+        fc.constant('wait' as const),
+        fc.constant(Buffer.alloc(0)),
+        fc.constantFrom(10, 50, 150, 400, 1_500, 3_000),
+      ),
+    },
+  );
+
   const verdicts: fc.Arbitrary<VerdictAnswer | undefined> = fc.constantFrom(
     undefined,
     { kind: 'release' },
@@ -755,29 +922,37 @@ describe('whatever comes from both sides', () => {
     expect(bench.editor.received.toString('latin1')).not.toMatch(/[\r\n]/);
   });
 
-  test('nothing throws, what is kept stays bounded, and no submit key passes without a verdict', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), fc.boolean(), (steps, announces, echo) => {
-        const bench = new Bench(() => ({ kind: 'block', notice: 'no' }), ENFORCE, { announces, echo });
-        for (const [kind, data, time] of steps) {
-          if (kind === 'client') bench.type(data);
-          else if (kind === 'device') bench.output(data);
-          else if (kind === 'resize') bench.gate.resize(20 + (time % 100), 5 + (time % 40), bench.now);
-          else bench.wait(time);
-          expect(bench.gate.keptBytes).toBeLessThan(3_000_000);
-        }
-        bench.wait(10_000);
-        // Only empty lines may have been let through: the judge approved nothing.
-        const released = bench.actions.filter(
-          (action) => action.kind === 'outcome' && action.outcome === 'released',
-        );
-        const submits = [...bench.editor.received.toString('latin1').matchAll(/[\r\n\x0f]/g)];
-        expect(submits.length).toBeLessThanOrEqual(released.length);
-        expect(released.every((action) => action.kind === 'outcome' && action.text.trim() === '')).toBe(true);
-        // An editor that does not know the keypad's Enter takes the end of it for text, out of anybody's sight.
-        expect(bench.editor.ran.filter((line) => !/^[\sM]*$/.test(line))).toEqual([]);
-      }),
-      { numRuns: 300 * TIMES },
-    );
-  });
+  test.each([
+    ['whatever is typed', fc.array(step, { maxLength: 40 })],
+    ['what seems gone', fc.array(seemingEnd, { maxLength: 16 })],
+  ])(
+    'nothing throws, what is kept stays bounded, and no submit key passes without a verdict: %s',
+    (_of, given) => {
+      fc.assert(
+        fc.property(given, fc.boolean(), fc.boolean(), (steps, announces, echo) => {
+          const bench = new Bench(() => ({ kind: 'block', notice: 'no' }), ENFORCE, { announces, echo });
+          for (const [kind, data, time] of steps) {
+            if (kind === 'client') bench.type(data);
+            else if (kind === 'device') bench.output(data);
+            else if (kind === 'resize') bench.gate.resize(20 + (time % 100), 5 + (time % 40), bench.now);
+            else bench.wait(time);
+            expect(bench.gate.keptBytes).toBeLessThan(3_000_000);
+          }
+          bench.wait(10_000);
+          // Only empty lines may have been let through: the judge approved nothing.
+          const released = bench.actions.filter(
+            (action) => action.kind === 'outcome' && action.outcome === 'released',
+          );
+          const submits = [...bench.editor.received.toString('latin1').matchAll(/[\r\n\x0f]/g)];
+          expect(submits.length).toBeLessThanOrEqual(released.length);
+          expect(released.every((action) => action.kind === 'outcome' && action.text.trim() === '')).toBe(
+            true,
+          );
+          // An editor that does not know the keypad's Enter takes the end of it for text, out of anybody's sight.
+          expect(bench.editor.ran.filter((line) => !/^[\sM]*$/.test(line))).toEqual([]);
+        }),
+        { numRuns: 300 * TIMES },
+      );
+    },
+  );
 });

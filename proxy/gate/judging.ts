@@ -11,25 +11,29 @@ import { replayOf } from './replaying.ts';
 import { isMasked, neverShown } from './secrets.ts';
 import { takeBack } from './taking-back.ts';
 import { VERDICT_BOUND } from './timing.ts';
-import type { TypedLine } from './typed-line.ts';
-
-/** Something was put in, and nothing of it came back: that it was taken out again is only what the keys say. */
-function insertedUnseen({ keys, echo }: TypedLine): boolean {
-  return keys.inserted.trim() !== '' && !echo.holdsScattered(keys.inserted);
-}
 
 /**
  * Something was put in, and that it is gone again is only what the keys say, or an interrupt: no editor announced itself
- * and no known prompt stands before the cursor, so the reader may know none of these keys and have the text still.
+ * and no known prompt stands before the cursor, or others wrote meanwhile. The reader may know none of these keys and
+ * have the text still.
  */
 function onlySaidToBeGone(state: GateState, seen: Reading): boolean {
   const { line, prompts, screen } = state;
-  return (
-    seen.text.trim() === '' &&
-    line.keys.inserted.trim() !== '' &&
-    !screen.modes.editorOn &&
-    prompts.atCursor(screen) !== 'known'
-  );
+  if (seen.text.trim() !== '' || line.keys.inserted.trim() === '' || line.drawnAnew) return false;
+  if (state.erasedBesideOutput) return true;
+  return !screen.modes.editorOn && prompts.atCursor(screen) !== 'known';
+}
+
+/** Others wrote while something was taken out of the line: it is judged as if no key had done that, too. */
+function withErased(state: GateState, reading: Reading): Reading {
+  const { inserted } = state.line.keys;
+  if (!state.erasedBesideOutput || reading.candidates.includes(inserted)) return reading;
+  return {
+    ...reading,
+    candidates: [...reading.candidates, inserted],
+    confidence: Math.min(reading.confidence, CERTAIN - 0.05),
+    doubts: [...new Set<Doubt>([...reading.doubts, 'output'])],
+  };
 }
 
 /** Where nothing is shown, a reader may know none of the keys that take something away: it has all that was put in. */
@@ -51,12 +55,14 @@ export function judge(state: GateState, held: Held, found: Reading): void {
   const seen = withMark(state, withoutWhatIsForgotten(state, withoutIndent(state, found)));
   const shown = lineOnScreen(state);
   const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
-  const erasedUnseen = seen.text.trim() === '' && keys.kind === 'known' && insertedUnseen(line);
+  // That it was taken out again is only what the keys say.
+  const erasedUnseen =
+    seen.text.trim() === '' && (keys.kind === 'known' || !screen.modes.editorOn) && line.insertedUnseen;
   const secret =
     erasedUnseen ||
     onlySaidToBeGone(state, seen) ||
     ((seen.confidence < CERTAIN || seen.text.trim() === '') && neverShown(shown, keys, line.echo, echoes));
-  const reading = secret ? withInserted(seen, line.keys.inserted) : seen;
+  const reading = line.kept.before(secret ? withInserted(seen, line.keys.inserted) : withErased(state, seen));
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
     reading.confidence >= CERTAIN &&

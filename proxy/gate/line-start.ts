@@ -12,13 +12,14 @@ export function noteLineStart(state: GateState): void {
   if (line.editorCameBack && prompts.atCursor(screen) === 'known') {
     // The keys before it went to a program that has ended, or are still on their way into this line: the editor
     // itself must say which.
-    line.reset();
+    line.leave('doubtful');
     line.keys.forget('redrawn');
   }
   if (state.freeProgram && prompts.atCursor(screen) === 'known') {
     // The full-screen program is gone although the alternate screen is not.
     state.reader = 'prompt';
   }
+  if (!line.kept.none && prompts.atCursor(screen) === 'known' && nothingBehind(state)) line.kept.promptBack();
   if (
     line.keys.touched &&
     prompts.atCursor(screen) === 'known' &&

@@ -48,6 +48,7 @@ export function readOrProbe(state: GateState, held: Held, { line, doubts }: Sett
   if (suffix !== undefined) return expand(state, held, 'suffix', suffix);
   const way = canProbe ? redrawWay(state, reading) : undefined;
   if (way !== undefined) return startRedraw(state, held, line, way);
+  state.line.kept.notRedrawn();
   return { kind: 'reading', reading: doubted(state, reading, doubts) };
 }
 
@@ -63,6 +64,7 @@ export function afterExpansion(state: GateState, phase: ExpandPhase): Probed {
   const reading = weighed(state, { screen: shown, redrawn: undefined, doubts: [] });
   const way = redrawWay(state, reading);
   if (way !== undefined) return startRedraw(state, phase.held, shown, way);
+  line.kept.notRedrawn();
   return { kind: 'reading', reading: doubted(state, reading, []) };
 }
 
@@ -94,7 +96,17 @@ export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
   if (phase.way === 'rows' && redrawn === undefined && reading.confidence < CERTAIN && mayWiden(state)) {
     return startRedraw(state, phase.held, line, 'columns');
   }
+  if (redrawn === undefined) state.line.kept.notRedrawn();
+  else drawnAnew(state, redrawn.anchor.prompt);
   return { kind: 'reading', reading: doubted(state, reading, []) };
+}
+
+/** The editor has drawn its line behind this prompt, and so holds that and nothing else, if the prompt is one. */
+function drawnAnew({ line, prompts }: GateState, prompt: string): void {
+  const known = prompts.known.includes(prompt);
+  const { inserted } = line.keys;
+  line.kept.redrawn(prompt, known);
+  line.drawnAnew = known || inserted.trim() === '' || !prompt.trimEnd().endsWith(inserted.trimEnd());
 }
 
 /** Asking for a redraw is safe only where a line editor reads. */
@@ -141,7 +153,8 @@ export function suffixKeys(state: GateState): Buffer | undefined {
 
 /** Which redraw would tell more about this reading, if any. */
 function redrawWay(state: GateState, reading: Reading): RedrawPhase['way'] | undefined {
-  if (reading.confidence >= CERTAIN) return undefined;
+  const asked = state.line.kept.asksForRedraw || state.erasedBesideOutput;
+  if (reading.confidence >= CERTAIN && !asked) return undefined;
   const scrolled =
     reading.doubts.includes('scrolled') || reading.doubts.includes('prompt-lost') || reading.how === 'keys';
   if (state.redraws.rows.worthTrying && !(scrolled && !state.screen.modes.everEditor)) return 'rows';

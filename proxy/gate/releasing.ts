@@ -4,10 +4,12 @@
 import { KeysModel } from '../terminal/keys-model.ts';
 import { CERTAIN } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
+import type { Parting } from './kept-text.ts';
 import { leftOfCursor, lineStartHere } from './line-start.ts';
 import type { AfterPhase, Judged } from './phases.ts';
 import { takeBack } from './taking-back.ts';
 import { ANCHOR_SILENCE, editorSilence, PASTE_BOUND, PROMPT_BOUND } from './timing.ts';
+import type { GivenUp } from './typed-line.ts';
 
 export function release(state: GateState, judged: Judged): void {
   state.out.outcome(judged.id, 'released', judged.reading.text);
@@ -57,6 +59,11 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
   // What the gate has typed anew is not what the shell had reported.
   if (origin === 'user' && line.report?.allow !== undefined) state.out.toDevice(line.report.allow, 'gate');
   state.out.toDevice(bytes, origin);
+  line.kept.submitted(
+    [text, ...judged.reading.candidates],
+    judged.secret,
+    judged.token.kind === 'control' && judged.keyClass === 'submit' ? 'submitted' : 'submitted-oddly',
+  );
   line.keys = new KeysModel();
   line.reset();
   state.reader = 'program';
@@ -74,8 +81,9 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
       state.screen.cursor.row !== line.anchor?.row ||
       state.screen.modes.editorOn ||
       state.prompts.atCursor(state.screen) === 'known';
-    if (line.givenUp && elsewhere) line.reset();
-    line.givenUp = false;
+    if (line.givenUp !== undefined && elsewhere) line.leave(partingOf(state, line.givenUp));
+    line.givenUp = undefined;
+    if (state.prompts.atCursor(state.screen) === 'known') line.kept.promptBack();
     state.reader = 'prompt';
     if (phase.editorBack) state.mayLeave = false;
     const prompt = leftOfCursor(state);
@@ -86,15 +94,24 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
   } else if (!time.isLate(phase.since, PROMPT_BOUND)) return false;
   else {
     if (state.maySpell) line.keys.forget('key');
-    if (line.givenUp && state.screen.cursor.row !== line.anchor?.row)
+    if (line.givenUp !== undefined && state.screen.cursor.row !== line.anchor?.row) {
+      line.leave(line.givenUp.interrupted ? 'interrupted' : 'doubtful');
       line.anchor = lineStartHere(state, false);
-    line.givenUp = false;
+    }
+    line.givenUp = undefined;
   }
   state.maySpell = false;
   const pasting = input.first?.kind === 'paste-start' && input.pasting;
   if (pasting && time.since(phase.since) < PASTE_BOUND) return false;
   state.phase = { kind: 'open' };
   return true;
+}
+
+/** An interrupt that a prompt of this terminal has followed, on a row of its own or behind what was typed, was obeyed. */
+function partingOf(state: GateState, { interrupted, feeds }: GivenUp): Parting {
+  const { line, prompts, screen } = state;
+  const moved = state.feeds > feeds || screen.cursor.column !== line.anchor?.column;
+  return interrupted && moved && prompts.endsAtCursor(screen) ? 'prompt-back' : 'doubtful';
 }
 
 /** The editor took the submit key as a new row of the same buffer: the line goes on. */
@@ -104,12 +121,14 @@ function lineGoesOn(state: GateState, phase: AfterPhase): boolean {
   if (time.since(phase.since) < Math.max(150, 1.6 * time.roundTrip + 90)) return false;
   if (time.silent < 30 || time.lastDevice < phase.since) return false;
   state.mayGoOn = undefined;
+  line.kept.clear();
   line.keys = gone.keys;
   line.keys.insert('\n');
   line.anchor = gone.anchor;
   line.manyRows = true;
   line.used = true;
   line.resumed = true;
+  line.begun = { feeds: state.feeds, editor: true };
   state.witness = gone.witness;
   state.reader = 'prompt';
   // The whole buffer is read again at the next submit key.

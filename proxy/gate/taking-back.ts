@@ -18,6 +18,7 @@ export function takeBack(
   if (state.freeProgram && then === 'prompt') {
     // Nothing was submitted. The program gives up what stands in its own command line, as a person would make it.
     out.toDevice(INTERRUPT, 'gate');
+    line.kept.clear();
     line.reset();
     state.phase = { kind: 'open' };
     return;
@@ -29,10 +30,19 @@ export function takeBack(
   out.toDevice(line.report?.drop ?? erase, 'gate');
   line.report = undefined;
   state.command.forget();
+  // Until its editor draws something else: whatever looks like a clean prompt may have been printed by anybody.
+  line.kept.add(held(state, judged), false, line.insertedUnseen, 'prompt-back');
   line.keys.reset();
   line.used = false;
   state.prefilled = false;
   state.phase = { kind: 'erase', since: time.now, then, judged, notice, editorBack: false };
+}
+
+/** What the editor has that is to be taken back. */
+function held({ line }: GateState, judged: Judged | undefined): readonly string[] {
+  const { state, inserted } = line.keys;
+  const typed = state.kind === 'known' ? state.texts : [];
+  return [...typed, inserted, ...(judged === undefined ? [] : judged.reading.candidates)];
 }
 
 /** `clean`: the prompt is back and a line begins there. `moved`: the phase has changed. */

@@ -3,6 +3,7 @@
 import { KeysModel } from '../terminal/keys-model.ts';
 import type { Anchor } from '../terminal/prompt.ts';
 import type { EchoWitness } from './echo-witness.ts';
+import { KeptText, type Parting } from './kept-text.ts';
 
 export interface Reported {
   readonly text: string;
@@ -10,6 +11,13 @@ export interface Reported {
   readonly allow: Buffer | undefined;
   /** Makes the shell drop its line, where ^C could come while it still works on its report. */
   readonly drop: Buffer | undefined;
+}
+
+export interface GivenUp {
+  /** ^C. Otherwise ^Z or ^\, at which line editors keep their line. */
+  readonly interrupted: boolean;
+  /** Line feeds that the device had sent by then. */
+  readonly feeds: number;
 }
 
 export class TypedLine {
@@ -30,8 +38,14 @@ export class TypedLine {
   resumed = false;
   /** A line editor came up after keys had gone to a program. */
   editorCameBack = false;
+  /** How things were at its first key: line feeds that the device had sent, and whether an editor had announced itself. */
+  begun = { feeds: 0, editor: false };
+  /** Since its last key its editor has drawn all of it anew. */
+  drawnAnew = false;
   /** Its user gave it up; whether its editor did is not known before a prompt is back. */
-  givenUp = false;
+  givenUp: GivenUp | undefined;
+  /** What was typed before it and may still stand before it. */
+  readonly kept = new KeptText();
   /** History was expanded, or a search ended, for it. */
   expanded = false;
   /** A completion's suffix was taken back for it. */
@@ -43,6 +57,25 @@ export class TypedLine {
     this.echo = echo;
   }
 
+  /** Something was put in, and nothing of it came back. */
+  get insertedUnseen(): boolean {
+    return this.keys.inserted.trim() !== '' && !this.echo.holdsScattered(this.keys.inserted);
+  }
+
+  /** Something was put in that may have been taken out again. */
+  get erased(): boolean {
+    return this.keys.inserted.trim() !== '' && this.keys.edits !== 'typing';
+  }
+
+  /** It seems gone, which nothing proves: its text is kept, and another one begins. */
+  leave(parting: Parting): void {
+    const { state, inserted } = this.keys;
+    const typed = state.kind === 'known' ? state.texts : [state.tail];
+    this.kept.add([...typed, inserted], state.kind === 'unknown', this.insertedUnseen, parting);
+    this.reset();
+  }
+
+  /** Nothing of it is left for certain, or all of it is kept elsewhere. */
   reset(): void {
     this.keys.reset();
     this.anchor = undefined;
@@ -52,7 +85,8 @@ export class TypedLine {
     this.used = false;
     this.resumed = false;
     this.editorCameBack = false;
-    this.givenUp = false;
+    this.drawnAnew = false;
+    this.givenUp = undefined;
     this.expanded = false;
     this.suffixSettled = false;
     this.report = undefined;

@@ -48,6 +48,18 @@ describe('the keys model', () => {
     expect(new Set(texts('show ?x'))).toEqual(new Set(['show ?x', 'show x']));
   });
 
+  test('a line that may have been given up is there, or is not, however often that is said', () => {
+    const model = new KeysModel();
+    model.insert('ls');
+    for (let i = 0; i < 40; i++) model.mayBeEmpty();
+    expect(model.state).toMatchObject({ kind: 'known', texts: ['ls', ''] });
+    for (let i = 0; i < 40; i++) {
+      model.insert('x');
+      model.mayBeEmpty();
+    }
+    expect(model.state).toMatchObject({ kind: 'unknown', because: 'key' });
+  });
+
   test('does not grow without bound', () => {
     const model = new KeysModel();
     for (let i = 0; i < 300; i++) model.insert('x'.repeat(1000));

@@ -39,6 +39,9 @@ const DIALECTS: readonly Dialect[] = ['readline', 'zsh', 'fish', 'other-editor',
 /** Of what was put in, so much is remembered whatever became of it. Characters. */
 const MOST_INSERTED = 4_096;
 
+/** Lines that are followed beside each other: for each kind of editor some. */
+const MOST_LINES = 8 * DIALECTS.length;
+
 /** Lines longer than this are read from the screen or refused. */
 const MAXIMUM_LINE = 131_072;
 
@@ -140,10 +143,12 @@ export class KeysModel {
   /** What was typed so far may have gone to a program that has ended: it is on the line, or nothing is. */
   mayBeEmpty(): void {
     if (this.#unknown !== undefined || this.empty) return;
-    this.#lines = [
-      ...this.#lines,
-      ...this.#lines.map(({ dialect }): Line => ({ dialect, before: [], after: [], kill: [] })),
-    ];
+    const blank = this.#lines.filter(({ before, after }) => before.length === 0 && after.length === 0);
+    const without = new Set(this.#lines.map(({ dialect }) => dialect));
+    for (const { dialect } of blank) without.delete(dialect);
+    for (const dialect of without) this.#lines.push({ dialect, before: [], after: [], kill: [] });
+    // Given up so often that nobody can say what is left.
+    if (this.#lines.length > MOST_LINES) this.#lose('key');
   }
 
   /** The caller saw the line change without a key (a redraw by the program, an expansion it asked for). */

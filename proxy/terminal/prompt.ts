@@ -75,10 +75,21 @@ export class PromptMemory {
     if (column === 0) return 'no';
     const left = textOf(cells, 0, column);
     if (this.#prompts.includes(left)) return 'known';
-    // Some shells print the new prompt behind what was given up, without a new line.
-    if (this.#prompts.some((prompt) => prompt.trim().length > 2 && left.endsWith(prompt))) return 'alike';
+    if (this.#endsWithKnown(left)) return 'alike';
     const shape = shapeOf(left);
     if (shape !== '' && this.#prompts.some((prompt) => shapeOf(prompt) === shape)) return 'alike';
     return 'no';
+  }
+
+  /** A known prompt stands left of the cursor, whatever stands before that. */
+  endsAtCursor(view: ScreenView): boolean {
+    const { row, column } = view.cursor;
+    const left = textOf(view.row(row)?.cells ?? [], 0, column);
+    return this.#prompts.includes(left) || this.#endsWithKnown(left);
+  }
+
+  /** Some shells print the new prompt behind what was given up, without a new line. */
+  #endsWithKnown(left: string): boolean {
+    return this.#prompts.some((prompt) => prompt.trim().length > 2 && left.endsWith(prompt));
   }
 }
