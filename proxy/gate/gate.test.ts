@@ -486,6 +486,16 @@ describe('what is typed without echo', () => {
     },
   );
 
+  test('before an editor came up is judged and kept from the log, and the line that it shows is not', () => {
+    const bench = new Bench(release).type('less x\r').wait(3_000);
+    for (const key of ['q', ...'echo hi', '\r']) bench.type(key).wait(6);
+    bench.wait(3_000);
+    expect(bench.requests[1]).toMatchObject({
+      reading: { text: 'echo hi', how: 'screen', candidates: expect.arrayContaining(['qecho hi']) },
+      context: { secret: false, secretBefore: true },
+    });
+  });
+
   test('is a secret where stars come back for it', () => {
     const bench = new Bench(release, OBSERVE).type('login\r').wait(500);
     for (const key of 'hunter2') bench.type(key).output('*').wait(40);

@@ -8,7 +8,7 @@ import type { Held, Judged, Phase } from './phases.ts';
 import { withMark, withoutIndent, withoutWhatIsForgotten } from './reading-doubts.ts';
 import { refuseUnread, release } from './releasing.ts';
 import { replayOf } from './replaying.ts';
-import { isMasked, neverShown } from './secrets.ts';
+import { isMasked, neverShown, showsEnd } from './secrets.ts';
 import { takeBack } from './taking-back.ts';
 import { VERDICT_BOUND } from './timing.ts';
 
@@ -58,10 +58,12 @@ export function judge(state: GateState, held: Held, found: Reading): void {
   // That it was taken out again is only what the keys say.
   const erasedUnseen =
     seen.text.trim() === '' && (keys.kind === 'known' || !screen.modes.editorOn) && line.insertedUnseen;
-  const secret =
-    erasedUnseen ||
-    onlySaidToBeGone(state, seen) ||
-    ((seen.confidence < CERTAIN || seen.text.trim() === '') && neverShown(shown, keys, line.echo, echoes));
+  const unshown =
+    (seen.confidence < CERTAIN || seen.text.trim() === '') && neverShown(shown, keys, line.echo, echoes);
+  // An editor that came up shows what was typed since.
+  const endShown =
+    unshown && echoes === 'editor' && seen.how === 'screen' && showsEnd({ ...shown, text: seen.text }, keys);
+  const secret = erasedUnseen || onlySaidToBeGone(state, seen) || (unshown && !endShown);
   const reading = line.kept.before(secret ? withInserted(seen, line.keys.inserted) : withErased(state, seen));
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
@@ -74,6 +76,7 @@ export function judge(state: GateState, held: Held, found: Reading): void {
     release(state, judged);
     return;
   }
+  const context = state.context(secret, secret && isMasked(shown, keys));
   state.phase = { kind: 'judge', judged, until: time.now + VERDICT_BOUND };
   state.out.add({
     kind: 'requestVerdict',
@@ -82,7 +85,7 @@ export function judge(state: GateState, held: Held, found: Reading): void {
       what: 'line',
       reading,
       preceding: [...state.command.lines],
-      context: state.context(secret, secret && isMasked(shown, keys)),
+      context: endShown ? { ...context, secretBefore: true } : context,
       at: time.outside(time.now),
       heldFor: time.since(held.since),
     },

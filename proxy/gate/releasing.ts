@@ -61,7 +61,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
   state.out.toDevice(bytes, origin);
   line.kept.submitted(
     [text, ...judged.reading.candidates],
-    judged.secret,
+    judged.secret || line.insertedUnseen,
     judged.token.kind === 'control' && judged.keyClass === 'submit' ? 'submitted' : 'submitted-oddly',
   );
   line.keys = new KeysModel();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { KeysState } from '../terminal/keys-model.ts';
 import type { LineOnScreen } from '../terminal/line-reader.ts';
 import { EchoLog, type EchoWitness } from './echo-witness.ts';
-import { isMasked, neverShown } from './secrets.ts';
+import { isMasked, neverShown, showsEnd } from './secrets.ts';
 
 const line = (text: string, prompt = 'alice@dev% '): LineOnScreen => ({
   text,
@@ -55,6 +55,19 @@ describe('text', () => {
     ['that never came back', 'edited', 'tail', 'hunter2', 'tail', true],
   ] as const)('%s', (_name, by, shown, keys, output, never) => {
     expect(neverShown(line(shown), typed(keys), echo(output), by)).toBe(never);
+  });
+});
+
+describe('the end of what was typed', () => {
+  test.each([
+    ['is shown', 'alice@dev% ', 'echo hi', 'qecho hi', true],
+    ['is not what stands there', 'alice@dev% ', 'echo ho', 'qecho hi', false],
+    ['is not shown where nothing is', 'alice@dev% ', '', 'hunter2', false],
+    ['is no mask', 'alice@dev% ', '**', 'hunter**', false],
+    ['is no single character', 'alice@dev% ', '2', 'hunter2', false],
+    ['is no answer to a question for a secret', 'Password: ', 'er2', 'hunter2', false],
+  ])('%s', (_name, prompt, shown, keys, expected) => {
+    expect(showsEnd(line(shown, prompt), typed(keys))).toBe(expected);
   });
 });
 

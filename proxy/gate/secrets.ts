@@ -40,6 +40,16 @@ function showsAllButForeign(line: LineOnScreen, text: string): boolean {
 }
 
 /**
+ * The line shows the end of what was typed, and neither a mask nor an answer to a question for a secret: what was typed
+ * before that went to a program that has ended, and it alone was never shown.
+ */
+export function showsEnd(line: LineOnScreen, keys: KeysState): boolean {
+  const shown = line.text.trim();
+  if (keys.kind !== 'known' || isMask(shown) || ASKS_FOR_SECRET.test(line.anchor.prompt)) return false;
+  return keys.texts.some((text) => text.trimEnd().endsWith(shown));
+}
+
+/**
  * Whether what was typed was never shown. Editors draw in ways of their own, so for them a trace of it is enough;
  * anything else echoes in one piece or not at all.
  */

@@ -1,5 +1,6 @@
 // A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, notes what it
-// ran, and knows two programs: `login` asks for a password, `vim` takes the screen. It stands for the device, a part that is not ours. Only tests use it.
+// ran, and knows three programs: `login` asks for a password, `vim` takes the screen, and so does `less`, which ends at
+// `q` and takes its time: the prompt comes with the next key. It stands for the device, a part that is not ours. Only tests use it.
 export const REPORT_KEY = '\x1b[29~';
 
 export interface EditorHabits {
@@ -26,7 +27,9 @@ export class TinyEditor {
   /** Lines of a command whose quote is open. */
   #unfinished = '';
   /** A program has taken the screen and every key. */
-  #onScreen = false;
+  #onScreen: 'vim' | 'less' | undefined;
+  /** What has yet to be printed. */
+  #late = '';
 
   constructor(habits: Partial<EditorHabits> = {}) {
     this.#habits = {
@@ -46,11 +49,17 @@ export class TinyEditor {
   /** Takes input, answers output. */
   take(bytes: Buffer): string {
     this.received = Buffer.concat([this.received, bytes]);
-    let out = '';
+    let out = this.#late;
+    this.#late = '';
     const leave = this.#habits.announces ? '\x1b[?2004l' : '';
     for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1b.|[\s\S]/gu)) {
       const key = match[0];
-      if (this.#onScreen) continue;
+      if (this.#onScreen !== undefined) {
+        if (this.#onScreen === 'vim' || key !== 'q') continue;
+        this.#onScreen = undefined;
+        this.#late = `\x1b[?1049l${this.prompt()}`;
+        continue;
+      }
       if (this.#asking) {
         // A program that wants a password: no echo, no editing.
         if (key !== '\r' && key !== '\n') continue;
@@ -73,8 +82,13 @@ export class TinyEditor {
         }
         this.#unfinished = '';
         if (line.startsWith('vim')) {
-          this.#onScreen = true;
+          this.#onScreen = 'vim';
           out += `\r\n${leave}`;
+          continue;
+        }
+        if (line.startsWith('less')) {
+          this.#onScreen = 'less';
+          out += `\r\n${leave}\x1b[?1049h`;
           continue;
         }
         if (line !== '') {
