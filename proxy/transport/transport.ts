@@ -26,7 +26,7 @@ import {
 } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { PacketLayer } from './packets.ts';
-import { shareReads } from './shared-read.ts';
+import { SHARED_READ, shareReads } from './shared-read.ts';
 
 // Without the native addon chacha20-poly1305 needs a WebAssembly module, which loads asynchronously.
 await crypto.init;
@@ -159,8 +159,8 @@ const DEFAULT_HIGH_WATER_MARK = 256 * 1024;
 const DEFAULT_PENDING_LIMIT = 32 * 1024 * 1024;
 /** How long a peer may take to read our last words. */
 const ENDING_TIMEOUT = 2_000;
-/** A read of this size suggests that more is waiting: other connections get their turn first. */
-const LARGE_READ = 32 * 1024;
+/** Bytes that libuv reads at once into a buffer of its own. */
+const PLAIN_READ = 64 * 1024;
 /** RFC 4344, section 3.1: new keys after 2^31 packets at the latest, however small. */
 const REKEY_PACKETS = 2 ** 31;
 
@@ -236,6 +236,8 @@ class StreamTransport implements Transport {
   #signedIn = false;
   #pausedByOwner = false;
   #pausedForFairness = false;
+  /** A read of so many bytes was cut off: libuv would go on reading, and nobody else would be served meanwhile. */
+  readonly #fullRead: number;
   #wantsDrain = false;
   #bytesSinceExchange = 0;
   #packetsSinceExchange = 0;
@@ -290,7 +292,8 @@ class StreamTransport implements Transport {
     // Packets are coalesced here; Nagle's algorithm would only hold the last one back until the peer's delayed ACK.
     if (stream instanceof Socket) stream.setNoDelay(true);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    if (stream instanceof Socket) shareReads(stream, (chunk) => this.#receiveBorrowed(chunk));
+    const shared = stream instanceof Socket && shareReads(stream, (chunk) => this.#receiveBorrowed(chunk));
+    this.#fullRead = shared ? SHARED_READ : PLAIN_READ;
     stream.on('end', () => this.#peerEnded());
     stream.on('error', (error: Error) => this.#lost(error));
     stream.on('close', () => this.#close(undefined));
@@ -404,7 +407,7 @@ class StreamTransport implements Transport {
         return;
     }
     this.#rekeyWhenDue();
-    if (chunk.length >= LARGE_READ) this.#yieldToOthers();
+    if (chunk.length >= this.#fullRead) this.#yieldToOthers();
   }
 
   #identify(reader: IdentificationReader, chunk: Buffer): void {
