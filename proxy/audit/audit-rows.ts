@@ -161,9 +161,16 @@ export class AuditRows {
     );
   }
 
-  /** Carries out a rule's `disableUser`. Never rejects. */
-  async disableUser(decision: Decision): Promise<void> {
-    if (!decision.disableUser) return;
+  /**
+   * Carries out a rule's `disableUser`, which ends this session with all others of the user: only after whoever has
+   * just been given the decision has told them what was refused, which they do without waiting for anything.
+   */
+  disableUserAfterwards(decision: Decision): void {
+    if (decision.disableUser) setImmediate(() => void this.#disableUser(decision));
+  }
+
+  /** Never rejects. */
+  async #disableUser(decision: Decision): Promise<void> {
     const rule = decision.matches.find((match) => match.disableUser)?.rule ?? 'a rule';
     try {
       const disabled = this.#deps.userLock.disable(this.#source.user.name, `by the rule ${rule}`);

@@ -220,18 +220,17 @@ export class InputGate implements Disposable {
     const units = this.#units.slice(0, Math.min(AT_ONCE, upTo === 0 ? AT_ONCE : upTo));
     const watching = observe();
     if (watching) for (const unit of units) this.#pass(unit);
-    const judged = await Promise.all(
-      units.map((unit) => (unit.analyses.length === 0 ? undefined : judge.judge(this.#submission(unit)))),
-    );
+    const submitted = units.filter(({ analyses }) => analyses.length > 0);
+    const rulings = await judge.judgeAll(submitted.map((unit) => this.#submission(unit)));
+    const judged = new Map(submitted.map((unit, index) => [unit, rulings[index]]));
     if (this.#phase.kind !== 'lines') return;
     this.#units.splice(0, units.length);
     let stopped: Judged | undefined;
-    for (const [index, unit] of units.entries()) {
-      const verdict = judged[index];
+    const behind: Judged[] = [];
+    for (const unit of units) {
+      const verdict = judged.get(unit);
       if (stopped !== undefined) {
-        // It was judged together with what is stopped, and runs no more than that does.
-        if (verdict !== undefined && verdict.ruling.kind === 'run')
-          await judge.settle(verdict.entry, 'cancelled', 'a command before it was stopped');
+        if (verdict?.ruling.kind === 'run') behind.push(verdict);
         continue;
       }
       if (watching) {
@@ -241,6 +240,9 @@ export class InputGate implements Disposable {
     }
     if (stopped !== undefined) {
       await this.#stop(stopped);
+      // They were judged together with what is stopped, and run no more than that does.
+      for (const { entry } of behind)
+        await judge.settle(entry, 'cancelled', 'a command before it was stopped');
       return;
     }
     const last = units.at(-1);

@@ -66,8 +66,21 @@ export class Judge {
     return this.#deps.policies.current.appliesTo(this.#rows.sessionContext(channel, undefined)).holding;
   }
 
-  /** Decides and logs. Never rejects: what fails is not run. */
+  /** Decides and logs. Never rejects: what fails is not run. A refusal is to be told at once. */
   async judge(submission: Submission): Promise<Judged> {
+    const judged = await this.#judge(submission);
+    this.#rows.disableUserAfterwards(judged.decision);
+    return judged;
+  }
+
+  /** The same for what is submitted together. */
+  async judgeAll(submissions: readonly Submission[]): Promise<readonly Judged[]> {
+    const all = await Promise.all(submissions.map((submission) => this.#judge(submission)));
+    for (const { decision } of all) this.#rows.disableUserAfterwards(decision);
+    return all;
+  }
+
+  async #judge(submission: Submission): Promise<Judged> {
     // What no analysis reaches can't be known to be harmless.
     const unread = submission.analyses.some(({ truncated }) => truncated) && this.mayHold(submission.kind);
     const rulingFor = (decision: Decision): Ruling => {
@@ -92,7 +105,6 @@ export class Judge {
       const ruling = rulingFor(decision);
       if (entry === undefined) return { ruling, entry: entryFor(decision), decision, logged: true };
       this.#rows.tell(entry, 'command');
-      await this.#rows.disableUser(decision);
       return { ruling, entry, decision, logged: true };
     } catch (error) {
       return this.#unlogged(submission, error);

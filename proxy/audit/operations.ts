@@ -148,8 +148,9 @@ export class OperationJudge implements Disposable {
       );
       if (entry === undefined) return NOT_LOGGED;
       this.#rows.tell(entry, 'operation');
-      await this.#rows.disableUser(decision);
-      return await this.#ruling(entry, decision);
+      const ruling = await this.#ruling(entry, decision);
+      this.#rows.disableUserAfterwards(decision);
+      return ruling;
     } catch (error) {
       this.#logFailed(error);
       return NOT_LOGGED;

@@ -199,9 +199,11 @@ describe.skipIf(!isRoot || !haveSshd)('rules that ask', () => {
     using other = await open('dora');
     using terminal = await open('dora');
     terminal.type('chmod 777 .\r');
-    // Whichever is there first: the refusal of the line, or the end that the whole user has come to.
-    await terminal.until(/Not run|Your access has been withdrawn/);
+    // The refusal of the line comes before the end that the whole user has come to.
+    const refusal = await terminal.until('Not run');
+    expect(refusal).not.toContain('withdrawn');
     await terminal.ended();
+    await other.until('Your access has been withdrawn');
     await other.ended();
     const back = await site.alice.as(`dora@${site.device.account.name}@web1`).ssh(['true']);
     expect(back.code).toBe(255);
