@@ -68,6 +68,11 @@ export class GateState {
     return this.feeds !== line.begun.feeds || (screen.modes.editorOn && !line.begun.editor);
   }
 
+  /** The keys do not tell what the line is, and its editor has not drawn it anew. */
+  get keysUntold(): boolean {
+    return this.line.keys.state.kind === 'unknown' && !this.line.drawnAnew;
+  }
+
   /** The submit key that was let go also fetches the next line. */
   prefilled = false;
   /** The submit key that was let go is a sequence: a reader that does not know it takes its end for text. */

@@ -24,15 +24,25 @@ function onlySaidToBeGone(state: GateState, seen: Reading): boolean {
   return !screen.modes.editorOn && prompts.atCursor(screen) !== 'known';
 }
 
-/** Others wrote while something was taken out of the line: it is judged as if no key had done that, too. */
+/**
+ * Others wrote while something was taken out of the line, or nobody knows what a key has done to it: it is judged as if
+ * no key had done anything but put text in, too.
+ */
 function withErased(state: GateState, reading: Reading): Reading {
-  const { inserted } = state.line.keys;
-  if (!state.erasedBesideOutput || reading.candidates.includes(inserted)) return reading;
+  const { keys } = state.line;
+  const outside = reading.doubts.includes('prompt-lost') || reading.doubts.includes('cursor-outside');
+  const beside = state.erasedBesideOutput || (outside && state.line.erased && !state.line.drawnAnew);
+  if (!beside && !state.keysUntold) return reading;
+  const tail = keys.state.kind === 'unknown' ? keys.state.tail : '';
+  const others = [keys.inserted, tail].filter(
+    (text) => text.trim() !== '' && !reading.candidates.includes(text),
+  );
+  if (others.length === 0) return reading;
   return {
     ...reading,
-    candidates: [...reading.candidates, inserted],
+    candidates: [...new Set([...reading.candidates, ...others])],
     confidence: Math.min(reading.confidence, CERTAIN - 0.05),
-    doubts: [...new Set<Doubt>([...reading.doubts, 'output'])],
+    doubts: [...new Set<Doubt>([...reading.doubts, state.keysUntold ? 'unknown-key' : 'output'])],
   };
 }
 
@@ -56,15 +66,17 @@ export function judge(state: GateState, held: Held, found: Reading): void {
   const shown = lineOnScreen(state);
   const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
   // That it was taken out again is only what the keys say.
-  const erasedUnseen =
-    seen.text.trim() === '' && (keys.kind === 'known' || !screen.modes.editorOn) && line.insertedUnseen;
+  const erasedUnseen = seen.text.trim() === '' && keys.kind === 'known' && line.insertedUnseen;
   const unshown =
     (seen.confidence < CERTAIN || seen.text.trim() === '') && neverShown(shown, keys, line.echo, echoes);
   // An editor that came up shows what was typed since.
   const endShown =
     unshown && echoes === 'editor' && seen.how === 'screen' && showsEnd({ ...shown, text: seen.text }, keys);
-  const secret = erasedUnseen || onlySaidToBeGone(state, seen) || (unshown && !endShown);
-  const reading = line.kept.before(secret ? withInserted(seen, line.keys.inserted) : withErased(state, seen));
+  const blind =
+    erasedUnseen || (keys.kind === 'known' && onlySaidToBeGone(state, seen)) || (unshown && !endShown);
+  // What is not shown of a line that the keys do not tell is no certain password: it is hidden, and doubted all the same.
+  const secret = blind || (state.keysUntold && line.insertedUnseen);
+  const reading = line.kept.before(blind ? withInserted(seen, line.keys.inserted) : withErased(state, seen));
   const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
     reading.confidence >= CERTAIN &&

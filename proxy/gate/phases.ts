@@ -81,6 +81,8 @@ export interface RedrawPhase {
   readonly since: number;
   readonly fresh: LazyScreen;
   readonly passive: LineOnScreen;
+  /** Output came in the first step. */
+  readonly grown: boolean;
   answered: boolean;
 }
 

@@ -79,13 +79,16 @@ export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
   if (!done && waited < SETTLE_BOUND) return WAITING;
   if (phase.step === 'grow') {
     state.out.add({ kind: 'resizeDevice', columns: state.columns, rows: state.rows });
-    state.phase = { ...phase, step: 'shrink', since: time.now, answered: false };
+    state.phase = { ...phase, step: 'shrink', since: time.now, grown: phase.answered, answered: false };
     return PROBING;
   }
-  const redrawn = lineRedrawn(state, phase.fresh);
+  const drawn = lineRedrawn(state, phase.fresh);
   phase.fresh[Symbol.dispose]();
   const tried = state.redraws[phase.way];
-  tried.note(redrawn !== undefined);
+  // Where no editor announces itself, output in one step alone may be anybody's.
+  const bySteps = phase.grown && phase.answered;
+  const redrawn = bySteps || state.screen.modes.editorOn ? drawn : undefined;
+  if (redrawn !== undefined || drawn === undefined) tried.note(redrawn !== undefined);
   const line = lineOnScreen(state);
   const reading = weighed(state, {
     // The screen may have changed under the first reading.
@@ -96,16 +99,18 @@ export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
   if (phase.way === 'rows' && redrawn === undefined && reading.confidence < CERTAIN && mayWiden(state)) {
     return startRedraw(state, phase.held, line, 'columns');
   }
-  if (redrawn === undefined) state.line.kept.notRedrawn();
-  else drawnAnew(state, redrawn.anchor.prompt);
+  // An editor that shows nothing of what was put in has not shown itself.
+  const blind = redrawn?.text.trim() === '' && state.line.insertedUnseen;
+  if (redrawn !== undefined && !blind) drawnAnew(state, redrawn.anchor.prompt, bySteps);
+  state.line.kept.notRedrawn();
   return { kind: 'reading', reading: doubted(state, reading, []) };
 }
 
 /** The editor has drawn its line behind this prompt, and so holds that and nothing else, if the prompt is one. */
-function drawnAnew({ line, prompts }: GateState, prompt: string): void {
+function drawnAnew({ line, prompts }: GateState, prompt: string, bySteps: boolean): void {
   const known = prompts.known.includes(prompt);
   const { inserted } = line.keys;
-  line.kept.redrawn(prompt, known);
+  if (bySteps) line.kept.redrawn(prompt, known);
   line.drawnAnew = known || inserted.trim() === '' || !prompt.trimEnd().endsWith(inserted.trimEnd());
 }
 
@@ -182,6 +187,7 @@ function startRedraw(state: GateState, held: Held, passive: LineOnScreen, way: R
     since: time.now,
     fresh,
     passive,
+    grown: false,
     answered: false,
   };
   return PROBING;
