@@ -15,7 +15,6 @@ const bare = (text: string): string => text.normalize('NFC').replace(SEQUENCES, 
 export class EchoLog {
   #parts: Buffer[] = [];
   #bytes = 0;
-  /** Bytes that were seen in all. */
   #total = 0;
 
   saw(bytes: Buffer): void {
@@ -39,6 +38,11 @@ export class EchoLog {
     return new EchoWitness(this, this.#total);
   }
 
+  /** Bytes that were seen in all. */
+  get total(): number {
+    return this.#total;
+  }
+
   /** What was printed since `from` bytes had been, as far as it is kept. */
   since(from: number): string {
     const wanted = Math.min(MOST_KEPT, this.#total - from);
@@ -53,6 +57,11 @@ export class EchoWitness {
   constructor(log: EchoLog, from: number) {
     this.#log = log;
     this.#from = from;
+  }
+
+  /** Nothing came since. */
+  get silent(): boolean {
+    return this.#log.total === this.#from;
   }
 
   /** The text came back in one piece. */

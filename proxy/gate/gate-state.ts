@@ -156,6 +156,16 @@ export class GateState {
     return this.freeProgram && !this.#gaveScreenBack && this.prompts.atCursor(this.screen) !== 'known';
   }
 
+  /**
+   * A full-screen program was approved, and has given the screen back, or answers no key: it may be ending, and a shell
+   * takes what it has not read.
+   */
+  get screenProgramEnds(): boolean {
+    if (this.reader !== 'program' || this.screen.modes.editorOn) return false;
+    if (!FULL_SCREEN.test(this.program ?? '')) return false;
+    return this.screen.alternate ? this.line.echo.silent : this.#gaveScreenBack;
+  }
+
   /** The alternate screen was left. */
   screenGivenBack(): void {
     this.#gaveScreenBack = true;

@@ -488,12 +488,23 @@ describe('what is typed without echo', () => {
 
   test('before an editor came up is judged and kept from the log, and the line that it shows is not', () => {
     const bench = new Bench(release).type('less x\r').wait(3_000);
-    for (const key of ['q', ...'echo hi', '\r']) bench.type(key).wait(6);
+    bench.type('q').wait(6).type('e').output(bench.editor.late()).wait(6);
+    for (const key of ['cho hi', '\r']) bench.type(key).wait(40);
     bench.wait(3_000);
     expect(bench.requests[1]).toMatchObject({
       reading: { text: 'echo hi', how: 'screen', candidates: expect.arrayContaining(['qecho hi']) },
       context: { secret: false, secretBefore: true },
     });
+  });
+
+  test('ahead of a shell that takes its time, into a program that is ending, waits for the line that the shell shows', () => {
+    const bench = new Bench(blockRm).type('less x\r').wait(3_000);
+    for (const key of ['q', ...'rm x', '\r']) bench.type(key).wait(6);
+    bench.wait(3_000);
+    expect(bench.requests).toHaveLength(1);
+    bench.output(bench.editor.late()).wait(1_000);
+    expect(bench.requests[1]).toMatchObject({ reading: { text: 'rm x' } });
+    expect(bench.editor.ran).toEqual([]);
   });
 
   test('is a secret where stars come back for it', () => {

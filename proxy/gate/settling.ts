@@ -35,6 +35,7 @@ export function settled(state: GateState, phase: SettlePhase): Settled | undefin
 }
 
 function echoBound(state: GateState, line: LineOnScreen): number {
+  if (state.screenProgramEnds) return REST_BOUND;
   if (state.line.keys.edits !== 'editing' && line.text.trim().length > 1) return REST_BOUND;
   return state.reader === 'prompt' ? PROMPT_ECHO_BOUND : ECHO_BOUND;
 }
@@ -65,7 +66,10 @@ function echoCanBeTold(state: GateState): boolean {
 function stillComing(state: GateState, keys: KeysState, line: LineOnScreen): boolean {
   if (keys.kind === 'known') {
     const seen = line.text.trimEnd();
-    return keys.texts.some((text) => text.startsWith(seen) && text.trimEnd() !== seen);
+    if (keys.texts.some((text) => text.startsWith(seen) && text.trimEnd() !== seen)) return true;
+    // An editor has come up behind a program that took the first keys: it draws what was typed ahead.
+    if (state.reader !== 'program' || !state.screen.modes.editorOn || seen.length < 2) return false;
+    return keys.texts.some((text) => text.includes(seen) && !text.trimEnd().endsWith(seen));
   }
   return !state.time.mayAnswer(state.time.lastKey);
 }

@@ -1,6 +1,6 @@
 // A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, notes what it
 // ran, and knows three programs: `login` asks for a password, `vim` takes the screen, and so does `less`, which ends at
-// `q` and takes its time: the prompt comes with the next key. It stands for the device, a part that is not ours. Only tests use it.
+// `q` and takes its time. It stands for the device, a part that is not ours. Only tests use it.
 export const REPORT_KEY = '\x1b[29~';
 
 export interface EditorHabits {
@@ -28,8 +28,8 @@ export class TinyEditor {
   #unfinished = '';
   /** A program has taken the screen and every key. */
   #onScreen: 'vim' | 'less' | undefined;
-  /** What has yet to be printed. */
-  #late = '';
+  /** What was typed since the program on the screen began to end. */
+  #ahead: string | undefined;
 
   constructor(habits: Partial<EditorHabits> = {}) {
     this.#habits = {
@@ -49,15 +49,16 @@ export class TinyEditor {
   /** Takes input, answers output. */
   take(bytes: Buffer): string {
     this.received = Buffer.concat([this.received, bytes]);
-    let out = this.#late;
-    this.#late = '';
+    let out = '';
     const leave = this.#habits.announces ? '\x1b[?2004l' : '';
     for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1b.|[\s\S]/gu)) {
       const key = match[0];
+      if (this.#ahead !== undefined) {
+        this.#ahead += key;
+        continue;
+      }
       if (this.#onScreen !== undefined) {
-        if (this.#onScreen === 'vim' || key !== 'q') continue;
-        this.#onScreen = undefined;
-        this.#late = `\x1b[?1049l${this.prompt()}`;
+        if (this.#onScreen === 'less' && key === 'q') this.#ahead = '';
         continue;
       }
       if (this.#asking) {
@@ -120,6 +121,14 @@ export class TinyEditor {
       }
     }
     return out;
+  }
+
+  /** `less` has ended: the prompt, and what was typed ahead. */
+  late(): string {
+    const ahead = Buffer.from(this.#ahead ?? '');
+    this.#ahead = undefined;
+    this.#onScreen = undefined;
+    return `\x1b[?1049l${this.prompt()}${this.take(ahead)}`;
   }
 
   /** What a window change makes it draw. */
