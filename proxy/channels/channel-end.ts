@@ -182,12 +182,12 @@ export class ChannelEnd {
 
   /**
    * Grants the peer what its budget leaves over: `kept` are the bytes that came from it and have not yet been
-   * passed on. Grants go out in useful sizes, not for every packet.
+   * passed on. Grants go out in useful sizes, not for every packet: each is a packet too, and wakes the peer.
    */
   replenish(kept: number): void {
     if (this.#incoming !== 'open' || this.#outgoing === 'closed') return;
     const grant = this.budget - this.#receiveWindow - kept;
-    if (grant < Math.min(this.budget / 2, 3 * this.packetSize)) return;
+    if (grant < Math.min(this.budget / 2, Math.max(3 * this.packetSize, this.budget / 8))) return;
     this.#receiveWindow += grant;
     this.#wire.windowAdjust(this.#remoteId, grant);
   }
