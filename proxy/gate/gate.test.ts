@@ -309,6 +309,14 @@ describe('a line that its user gives up by a key which its editor ignores', () =
     ]);
   });
 
+  test('holds up nothing any more once it was refused and a clean prompt came', () => {
+    const bench = new Bench(blockRm, ENFORCE, { announces: false }).type('\r').wait(2_000);
+    bench.type('rm x').wait(100).type('\x1a').output('\r\nalice@dev$ ').wait(2_000).type('ls\r').wait(5_000);
+    expect(bench.outcomes.at(-1)).toBe('blocked');
+    bench.type('ls\r').wait(5_000);
+    expect(bench.editor.ran).toEqual(['ls']);
+  });
+
   test('is gone where an interrupt brings the known prompt of an editor that does not announce itself', () => {
     const bench = new Bench(blockRm, ENFORCE, { announces: false }).type('\r').wait(2_000);
     bench.type('rm x').wait(100).type('\x03').wait(2_000).type('ls\r').wait(2_000);

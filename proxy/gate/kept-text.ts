@@ -46,7 +46,8 @@ export class KeptText {
     const found = distinct(texts);
     if (found.length === 0 && !more) return;
     const joined = distinct([...this.#texts.flatMap((kept) => found.map((text) => kept + text)), ...found]);
-    this.#parting = this.none || this.#parting === parting ? parting : 'doubtful';
+    // An interrupt is one for all that the reader may hold.
+    this.#parting = parting;
     this.#more ||= more || joined.length > MOST_TEXTS || joined.some((text) => text.length > MOST_LENGTH);
     this.#texts = joined.slice(0, MOST_TEXTS).map((text) => text.slice(-MOST_LENGTH));
     this.#secret ||= unseen;
