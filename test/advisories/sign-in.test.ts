@@ -154,7 +154,7 @@ describe.skipIf(!haveSshd)('signing in', () => {
     expect(await attacker.sign('plain@web1', stranger)).toBe('ended');
   });
 
-  it('with a SHA-1 signature of the right RSA key fails', async () => {
+  it('with a SHA-1 signature of the right RSA key fails (defect D10)', async () => {
     using attacker = await dial();
     expect(await attacker.sign('plain@web1', rsa, { algorithm: 'ssh-rsa', signAs: 'ssh-rsa' })).toBe(
       'failure',

@@ -171,7 +171,7 @@ describe.skipIf(!haveSshd)('forwards', () => {
     await closeRemote();
   });
 
-  it('-A lets the device use the agent, and only with -A', async () => {
+  it('-A lets the device use the agent, and only with -A (defect D11)', async () => {
     const socket = site.scratch.path('agent');
     site.scratch.start('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
     await run('sh', ['-c', `for i in $(seq 50); do [ -S ${socket} ] && exit; sleep 0.1; done`]);
