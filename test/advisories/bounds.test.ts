@@ -33,7 +33,8 @@ describe.skipIf(!haveSshd)('one client', () => {
   let site: Site;
   beforeAll(async () => {
     site = await openSite({
-      gateway: { ssh: { workers: 1, keepaliveSeconds: 1 } },
+      // Attackers answer no keep-alives, and are to stay for what they do.
+      gateway: { ssh: { workers: 1, keepaliveSeconds: 600 } },
       directory: () => ({
         users: [{ name: 'mallory', keys: [key.line], roles: ['engineer'] }],
         grants: [
@@ -54,7 +55,6 @@ describe.skipIf(!haveSshd)('one client', () => {
   const othersWork = async (): Promise<void> => {
     expect(await site.alice.ssh(['echo fine'])).toMatchObject({ code: 0, stdout: 'fine\n' });
   };
-  const health = () => gatewayHealth({ data: join(site.gateway.folder, 'data') });
 
   it.each([
     ['a packet length of 4 GB', Buffer.from([0xff, 0xff, 0xff, 0xff])],
@@ -147,15 +147,12 @@ describe.skipIf(!haveSshd)('one client', () => {
     attacker.transport.pause();
     // Until the programs on the device wait: then everything between them and us is full.
     const switches = 'for p in $(pgrep -u "$(id -u)" -x cat); do grep -h ctxt /proc/$p/status; done';
-    await eventually(
-      'the device stops',
-      async () => {
-        const { stdout } = await site.direct.ssh([`${switches}; echo then; sleep 0.5; ${switches}`]);
-        const [first = '', second = ''] = stdout.split('then\n');
-        return first !== '' && first === second;
-      },
-      60_000,
-    );
+    await eventually('the device stops', async () => {
+      const { stdout } = await site.direct.ssh([`${switches}; echo then; sleep 0.5; ${switches}`]);
+      const [first = '', second = ''] = stdout.split('then\n');
+      return first !== '' && first === second;
+    });
+    expect(attacker.gone).toBe(false);
     expect(site.gateway.memory() - before).toBeLessThan(50 * MEBIBYTE);
     await othersWork();
   });
@@ -164,27 +161,35 @@ describe.skipIf(!haveSshd)('one client', () => {
     const before = site.gateway.memory();
     using attacker = await mallory();
     const data = encodeSignal('X'.repeat(30_000));
+    let most = 0;
+    // Where the gateway has had enough, it may end the connection at any time: that is the end of the flood.
     for (const recipient of await commands(attacker, 4, 'exec sleep 60')) {
       // More than the device's window: the rest waits in the gateway, and what follows it as well.
       let credit = 64;
-      for (let sent = 0; sent < 96; sent += 1) {
-        while (credit < 1) {
+      for (let sent = 0; sent < 96 && !attacker.gone; sent += 1) {
+        while (credit < 1 && !attacker.gone) {
+          // Fails where the connection is there and no window comes.
           const adjust = await attacker.next(MESSAGE.CHANNEL_WINDOW_ADJUST);
-          if (adjust === undefined) throw new Error('no more window');
-          credit += Math.floor(parseChannelWindowAdjust(adjust).bytes / 32_768);
+          if (adjust !== undefined) credit += Math.floor(parseChannelWindowAdjust(adjust).bytes / 32_768);
         }
         attacker.send(encodeChannelData(recipient, Buffer.alloc(32_768)));
         credit -= 1;
       }
       for (let n = 0; n < 1_000 && !attacker.gone; n += 1) {
         attacker.send(encodeChannelRequest({ recipient, type: 'signal', wantReply: false, data }));
-        if (n % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
+        if (n % 50 !== 49) continue;
+        // As fast as the gateway takes it: what waits here costs nobody but us.
+        await eventually(
+          'the gateway takes what was sent',
+          () => attacker.gone || attacker.transport.pendingBytes < 4 * MEBIBYTE,
+        );
+        most = Math.max(most, site.gateway.memory());
       }
     }
     // An answer behind all of it, or the end: the gateway has seen everything.
     attacker.send(encodeGlobalRequest('question@example.com', true));
     await attacker.next(MESSAGE.REQUEST_FAILURE);
-    expect(site.gateway.memory() - before).toBeLessThan(50 * MEBIBYTE);
+    expect(Math.max(most, site.gateway.memory()) - before).toBeLessThan(50 * MEBIBYTE);
     await othersWork();
   });
 
@@ -235,24 +240,6 @@ describe.skipIf(!haveSshd)('one client', () => {
     using tireless = await Attacker.dial(site.gateway.port);
     for (let n = 0; n < 200 && !tireless.gone; n += 1) await tireless.askForService();
     expect(tireless.gone).toBe(true);
-  });
-
-  it('that falls silent is gone after its keep-alives, and its session with it (defect D13)', async () => {
-    const scratch = site.scratch;
-    const client = scratch.start('ssh', site.alice.arguments(['-tt']), { stdio: ['pipe', 'pipe', 'ignore'] });
-    client.stdout?.resume();
-    await eventually('it is there', async () => (await health()).sessions === 1);
-    client.kill('SIGSTOP');
-    // A second a keep-alive here: a stopped client that nobody looks for would stay for as long as TCP holds it.
-    await eventually(
-      'it is gone',
-      async () => {
-        const now = await health();
-        return now.sessions === 0 && now.connections === 0;
-      },
-      60_000,
-    );
-    client.kill('SIGKILL');
   });
 
   it('that trickles bytes into 200 handshakes makes nobody wait', async () => {
@@ -346,5 +333,28 @@ describe.skipIf(!haveSshd)('changed handshakes and messages', () => {
     const lines = logLines(site.gateway);
     expect(lines.filter((line) => line['level'] === 'error' || line['level'] === 'fatal')).toEqual([]);
     expect(site.gateway.log).not.toContain('SP_TRANSPORT_INTERNAL');
+  });
+});
+
+describe.skipIf(!haveSshd)('a client', () => {
+  it('that falls silent is gone after its keep-alives, and its session with it (defect D13)', async () => {
+    await using site = await openSite({ gateway: { ssh: { workers: 1, keepaliveSeconds: 1 } } });
+    const health = () => gatewayHealth({ data: join(site.gateway.folder, 'data') });
+    const client = site.scratch.start('ssh', site.alice.arguments(['-tt']), {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    client.stdout?.resume();
+    await eventually('it is there', async () => (await health()).sessions === 1);
+    client.kill('SIGSTOP');
+    // A second a keep-alive here: a stopped client that nobody looks for would stay for as long as TCP holds it.
+    await eventually(
+      'it is gone',
+      async () => {
+        const now = await health();
+        return now.sessions === 0 && now.connections === 0;
+      },
+      60_000,
+    );
+    client.kill('SIGKILL');
   });
 });
