@@ -770,6 +770,15 @@ describe('observing', () => {
     expect(bench.requests.map((request) => request.reading.text)).toEqual(['echo one', 'echo one']);
   });
 
+  test('keeps nothing back of a line because a password was given up before it', () => {
+    const bench = new Bench(() => undefined, OBSERVE, { echo: false }).type('hunt').wait(100);
+    bench.type('\x03').wait(200).type('ls').output('ls').wait(50).type('\r').wait(500);
+    expect(bench.requests.at(-1)).toMatchObject({
+      reading: { text: 'ls' },
+      context: { secretBefore: false },
+    });
+  });
+
   test('notes a line that nothing answers, with little confidence', () => {
     const bench = new Bench(() => undefined, OBSERVE, { announces: false, echo: false });
     bench.type('rm x\r').output('\x1b[?2004halice@dev$ ').wait(5_000);

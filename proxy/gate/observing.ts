@@ -69,6 +69,8 @@ export class Observer {
   submitted(token: KeyToken): void {
     const { line, out, screen, time } = this.#state;
     const { witness } = this.#state;
+    // Nothing is held here, so nothing that was given up before could be either.
+    line.kept.clear();
     this.#due.push({
       token,
       keys: line.keys,
