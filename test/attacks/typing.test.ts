@@ -6,6 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { have, haveSshd, isRoot } from '../harness/need.ts';
 import { type Shell, Stage, untilDone, untilStopped } from './stage.ts';
 
+/** What became of something is written a moment after its user has been told. */
+const STORED = { timeout: 20_000 };
+
 const able = isRoot && haveSshd && have('zsh', 'fish');
 let stage: Stage;
 let number = 0;
@@ -222,9 +225,10 @@ describe.skipIf(!able)('typed attacks', () => {
     terminal.type(`\x1b[200~echo ${'m'.repeat(1_048_576)}; touch ${canary}\x1b[201~\r`);
     await terminal.until(/could not be read with certainty/, 60_000);
     expect(stage.exists('bash', canary)).toBe(false);
-    const rows = await stage.log('--outcome', 'refused');
     // So long a line is not remembered; that it was refused is.
-    expect(rows[0]?.detail).toMatch(/certainty/);
+    await expect
+      .poll(async () => (await stage.log('--outcome', 'refused'))[0]?.detail, STORED)
+      .toMatch(/certainty/);
   });
 
   it('30: a recalled line of 60,000 characters', { timeout: 240_000 }, async () => {
@@ -234,10 +238,15 @@ describe.skipIf(!able)('typed attacks', () => {
     terminal.type('\x1b[A\r');
     await terminal.until(/could not be read with certainty|is not allowed/, 60_000);
     expect(stage.exists('bash', canary)).toBe(false);
-    const rows = await stage.log();
-    expect(rows.some((row) => /^(?:refused|blocked)$/.test(row.outcome) && /h{1000}/.test(row.command))).toBe(
-      true,
-    );
+    await expect
+      .poll(
+        async () =>
+          (await stage.log()).some(
+            (row) => /^(?:refused|blocked)$/.test(row.outcome) && /h{1000}/.test(row.command),
+          ),
+        STORED,
+      )
+      .toBe(true);
   });
 
   it('are all in the log as what they were', async () => {

@@ -263,13 +263,12 @@ describe('a client that stops reading', () => {
     });
     try {
       const recorder = await station.until(() => station.recorders[0], 'the recording');
-      // Nobody reads the pipe: ssh fills it and stops; then so must the device.
+      // Nobody reads the pipe: ssh fills it and stops; then so must the device. A slow one has not begun at first.
       let last = -1;
-      while (last !== recorder.bytesOut) {
+      while (last !== recorder.bytesOut || last < 1_000_000) {
         last = recorder.bytesOut;
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
-      expect(last).toBeGreaterThan(1_000_000);
       expect(last).toBeLessThan(20_000_000);
       expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000);
       let bytes = 0;

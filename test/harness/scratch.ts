@@ -1,8 +1,9 @@
 // What every test borrows from the machine and must give back: a temporary folder, free ports on loopback, processes.
 // Whoever makes a Scratch disposes of it; processes end before the folder goes.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,15 +11,24 @@ import { join } from 'node:path';
 /** How long a process may take to end by itself after SIGTERM. Milliseconds. */
 const endWithin = 10_000;
 
+/** Below it no connection that anybody opens takes a port for its own end (ip(7)). */
+const outgoing = (): number => {
+  const file = '/proc/sys/net/ipv4/ip_local_port_range';
+  return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : 32_768;
+};
+
+/** Free now, and free again for a server that starts anew there: nobody is given it by chance meanwhile. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_000, Math.max(outgoing(), 12_000));
+    const server = createServer();
+    const listening = once(server, 'listening').then(() => true);
+    server.listen(port, '127.0.0.1');
+    if (!(await listening.catch(() => false))) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** The path of a Unix socket has at most 107 bytes (unix(7)), and the gateway's lies deep in the folder. */
