@@ -108,7 +108,10 @@ describe('a session', () => {
     expect(refused.stderr).toContain(
       'This is unusual for you: the address you come from (127.0.0.1; usually 192.0.2.10)',
     );
-    expect(await lastSession()).toMatchObject({ endReason: 'unusual-session', action: 'blockSession' });
+    // The register is told once the user has been.
+    await expect
+      .poll(lastSession, { timeout: 20_000 })
+      .toMatchObject({ endReason: 'unusual-session', action: 'blockSession' });
     // Three of fifteen points cost 0.4, from the least score on that is suspicious.
     expect(await rating()).toBe(5);
     await set({ minimumSuspiciousScore: 3 });

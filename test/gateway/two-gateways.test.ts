@@ -71,8 +71,10 @@ describe.skipIf(!haveSshd || postgresPrograms() === undefined)('two gateways wit
     expect(order.stderr).toBe('');
     expect(order.code).toBe(0);
     expect((await shell.ended()).code).not.toBe(0);
-    const rows = await site.gateway.rows('session', 'list', '--limit', '1');
-    expect(rows[0]).toMatchObject({ id: live?.['id'], state: 'ended' });
+    // The register is told once the recording is sealed.
+    await expect
+      .poll(() => site.gateway.rows('session', 'list', '--limit', '1'), { timeout: 20_000 })
+      .toMatchObject([{ id: live?.['id'], state: 'ended' }]);
   });
 
   it('holds what is typed at one gateway until it is released at the other', async () => {
