@@ -323,6 +323,9 @@ describe.skipIf(!haveSshd)('changed handshakes and messages', () => {
         attacker.send(body);
         if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
+      // An answer, or the end: the gateway has seen them.
+      attacker.send(encodeGlobalRequest('question@example.com', true));
+      await attacker.next(MESSAGE.REQUEST_FAILURE);
       if (attacker.gone) ended += 1;
     }
     expect(ended).toBeGreaterThan(5);
