@@ -172,7 +172,6 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
     await terminal.until('device$ ');
     let open = 0;
     const starts = ['', 'SSH-2.0-', 'SSH-2.0-half\r\n'];
-    const begun = performance.now();
     const sockets: Socket[] = [];
     for (let n = 0; n < count; n += 1) {
       const socket = dial(site.gateway.port, starts[n % starts.length] ?? '');
@@ -184,6 +183,8 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
       socket.resume();
       if (n % 250 === 249) await once(socket, 'connect');
     }
+    // The grace time of the last begins here, however long it has taken to open so many.
+    const begun = performance.now();
     const most = (await gatewayHealth(place(site))).unauthenticated;
     expect(most).toBeGreaterThan(count / 2);
     const slowest = { echo: 0 };
@@ -198,7 +199,7 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
     console.log(
       `5,000 half handshakes: gone after ${seconds.toFixed(1)} s; slowest echo ${slowest.echo.toFixed(0)} ms`,
     );
-    expect(seconds).toBeLessThan(30);
+    expect(seconds).toBeLessThan(25);
     expect(slowest.echo).toBeLessThan(2000);
     expect(
       await eventually(
