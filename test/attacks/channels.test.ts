@@ -121,6 +121,7 @@ describe.skipIf(!able)('attacks on other channels', () => {
     await untilDone(terminal, 'fin');
     expect(stage.exists('bash', canary)).toBe(false);
     terminal.type('tmux kill-server\r');
+    await terminal.until('exited');
     stage.expectStopped('bash', canary, touching(canary));
   });
 
