@@ -110,7 +110,7 @@ describe('the master key file', () => {
       const path = join(folder, 'wrong');
       writeFileSync(path, text, { mode: 0o600 });
       expect(() => readMasterKeyFile(path)).toThrow(expect.objectContaining({ code: 'SP_VAULT_KEY' }));
-      if (text.length > 20) expect(() => readMasterKeyFile(path)).not.toThrow(new RegExp(text.slice(0, 20)));
+      if (text.length > 20) expect(() => readMasterKeyFile(path)).not.toThrow(text.slice(0, 20));
     },
   );
 
