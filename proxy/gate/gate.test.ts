@@ -779,6 +779,42 @@ describe('observing', () => {
     });
   });
 
+  const back = '\x1b[?2004halice@dev$ ';
+  test.each<[string, readonly string[]]>([
+    ['at once', [`${back}echo three\r\n\x1b[?2004l\r`]],
+    ['after its prompt', [back, 'echo three\r\n\x1b[?2004l\r']],
+    ['after it has come up', ['\x1b[?2004h', 'alice@dev$ echo three\r\n\x1b[?2004l\r']],
+    ['in pieces', ['\x1b[?2004', 'halice@dev$ ec', 'ho three\r', '\n\x1b[?2004l\r']],
+  ])('reads a line typed ahead that the next editor shows %s', (_, pieces) => {
+    const gate = new Gate({ columns: 80, rows: 24, settings: OBSERVE, roundTrip: 0, now: 0 });
+    const seen: GateAction[] = [];
+    let now = 0;
+    // Each piece comes when whatever the gate waits for has long passed.
+    const pass = (actions: readonly GateAction[]): void => {
+      let due = actions;
+      for (let turn = 0; turn < 20; turn++) {
+        seen.push(...due);
+        const at = due.findLast((action) => action.kind === 'timer')?.at;
+        if (at === undefined || at > now + 300) break;
+        due = gate.timer(Math.max(now, at));
+      }
+      now += 300;
+    };
+    pass(gate.deviceData(Buffer.from(back), now));
+    pass(gate.clientData(Buffer.from('sleep 2\recho three\r'), now));
+    pass(gate.deviceData(Buffer.from('sleep 2\r\n\x1b[?2004l\r'), now));
+    now += 2_000;
+    for (const piece of pieces) pass(gate.deviceData(Buffer.from(piece), now));
+    pass(gate.deviceData(Buffer.from(`three\r\n${back}`), now));
+    now += 5_000;
+    pass(gate.timer(now));
+    const rows = seen.flatMap((action) => (action.kind === 'observed' ? [action.request] : []));
+    expect(rows).toMatchObject([
+      { reading: { text: 'sleep 2' }, context: { secret: false } },
+      { reading: { text: 'echo three' }, context: { secret: false } },
+    ]);
+  });
+
   test('notes a line that nothing answers, with little confidence', () => {
     const bench = new Bench(() => undefined, OBSERVE, { announces: false, echo: false });
     bench.type('rm x\r').output('\x1b[?2004halice@dev$ ').wait(5_000);

@@ -47,6 +47,10 @@ interface Due {
 export class Observer {
   readonly #state: GateState;
   #due: Due[] = [];
+  /** When an editor last came up. */
+  #readsSince = 0;
+  /** A line has left since then. */
+  #ended = false;
   /** How the editor told that the line has left; it tells so twice. */
   #leftBy: 'feed' | 'off' | undefined;
   /** The shortest time in which a line came back whole after its last key: the device is no further away than that. */
@@ -62,8 +66,13 @@ export class Observer {
 
   /** When a line that nothing has answered is taken for one that a program took silently. */
   get dueAt(): number | undefined {
-    const since = this.#due[0]?.at;
-    return since === undefined || this.#state.reader !== 'prompt' ? undefined : since + this.#bound;
+    const [due] = this.#due;
+    return due === undefined || this.#state.reader !== 'prompt' ? undefined : this.#passedOverAt(due);
+  }
+
+  /** A line that was typed ahead is shown by the editor that comes up, however long that takes. */
+  #passedOverAt(due: Due): number {
+    return Math.max(due.at, this.#readsSince) + this.#bound;
   }
 
   submitted(token: KeyToken): void {
@@ -131,28 +140,33 @@ export class Observer {
     }
     const editor = by === 'off' || screen.modes.editorOn;
     this.#due.shift();
+    this.#ended = true;
     const secret = neverShown(line, state, due.echo, editor && due.editor ? 'editor' : 'other');
     this.#read(due, line, secret);
     if (editor && !secret) this.#leftBy = by;
   }
 
-  /** An editor that reads again has ended each line that was submitted to it, whether or not its end was recognised. */
+  /**
+   * An editor that reads again has ended the line that was submitted to it, whether or not its end was recognised. What
+   * was typed behind that line it has not read: the program that ran has, or the editor that comes up now shows it.
+   */
   editorReturned(): void {
+    const ended = this.#ended;
+    this.#ended = false;
     this.#leftBy = undefined;
-    for (;;) {
-      const [due] = this.#due;
-      if (due === undefined || !due.editor || due.keys.state.kind !== 'known') return;
-      const line = lineOnScreen(this.#state);
-      this.#due.shift();
-      this.#read(due, line, neverShown(line, due.keys.state, due.echo, 'editor'));
-    }
+    this.#readsSince = this.#state.time.now;
+    const [due] = this.#due;
+    if (ended || due === undefined || !due.editor || due.keys.state.kind !== 'known') return;
+    const line = lineOnScreen(this.#state);
+    this.#due.shift();
+    this.#read(due, line, neverShown(line, due.keys.state, due.echo, 'editor'));
   }
 
   /** An editor reads again, and a line submitted before was never seen to end: a program took it silently. */
   takenSilently(): void {
     while (this.#state.reader === 'prompt') {
       const [due] = this.#due;
-      if (due === undefined || this.#state.time.since(due.at) < this.#bound) return;
+      if (due === undefined || this.#state.time.now < this.#passedOverAt(due)) return;
       this.#passOver();
     }
   }
@@ -161,6 +175,7 @@ export class Observer {
   #passOver(): void {
     const due = this.#due.shift();
     if (due === undefined) return;
+    this.#ended = true;
     const line = due.shown ?? NOTHING_SHOWN;
     this.#read(due, line, neverShown(line, due.keys.state, due.echo, 'other'), MOST_WHEN_PASSED_OVER);
   }
