@@ -86,6 +86,7 @@ describe.skipIf(!haveSshd)('with narrow limits', () => {
   });
 
   it('refuses a source that has too many handshakes open, and serves it again when they are over', async () => {
+    await eventually('nobody is there', async () => (await gatewayHealth(place(site))).connections === 0);
     const sockets = Array.from({ length: 3 }, () => dial(site.gateway.port, 'SSH-2.0-half\r\n'));
     await eventually('three are open', async () => (await gatewayHealth(place(site))).unauthenticated === 3);
     const refused = await site.alice.ssh(['true']);

@@ -154,10 +154,14 @@ export class ReportingStage {
   }
 
   /** The row of a command, once it is there. */
-  row(shell: Where, wanted: RegExp): Promise<Row> {
-    return eventually(`a row for ${wanted}`, async () =>
-      (await this.rows(shell)).find(({ command }) => wanted.test(command)),
-    );
+  async row(shell: Where, wanted: RegExp): Promise<Row> {
+    let rows: readonly Row[] = [];
+    return eventually(`a row for ${wanted}`, async () => {
+      rows = await this.rows(shell);
+      return rows.find(({ command }) => wanted.test(command));
+    }).catch((error: unknown) => {
+      throw new Error(`there is only ${JSON.stringify(rows)}`, { cause: error });
+    });
   }
 
   event(code: string): Promise<unknown> {
