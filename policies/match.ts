@@ -279,6 +279,11 @@ class RuleIndex {
     this.byShortText.find(haystack, found);
   }
 
+  /** Some rule asks for a command of this name. */
+  names(name: string): boolean {
+    return this.byName.has(name.toLowerCase());
+  }
+
   private namesFrom(prefix: string): readonly string[] {
     this.sorted ??= [...this.byName.keys()].sort();
     let low = 0;
@@ -401,6 +406,11 @@ export class PolicySet {
   /** How many rules are active. */
   get size(): number {
     return this.rules.length;
+  }
+
+  /** Some rule speaks of a command by this name, whomever the rule is for. */
+  speaksOf(name: string): boolean {
+    return this.index.names(name);
   }
 
   /** Judges a line, as analysed. */

@@ -1,10 +1,14 @@
 // Judges what one channel submits: decides over every reading of it, writes it to the log, and only then says what is to
 // become of it. The gates of the several kinds of channel share it; how something is held or taken back is theirs.
+import { namedFiles } from '../../policies/analysis/files.ts';
 import type { Analysis } from '../../policies/analysis/types.ts';
 import type { Counters, Decision, RuleMatch, SessionContext } from '../../policies/match.ts';
 import type { GateContext } from '../channels/gate-port.ts';
+import { plainText } from '../channels/terminal-text.ts';
 import { AuditRows, outcomeOf } from './audit-rows.ts';
+import type { Refused } from './line-ends.ts';
 import type { AuditDeps, AuditedCommand, CommandOutcome, HowRead } from './ports.ts';
+import { mayInterpret } from './reader.ts';
 
 export interface Submission {
   readonly kind: SessionContext['channel'];
@@ -25,6 +29,8 @@ export interface Submission {
   readonly detail?: string;
   /** Variables that were passed to the device before it. */
   readonly environment?: ReadonlyMap<string, string>;
+  /** A program may take the first keys of it, and what a shell could be left with may not run: so it does not, either. */
+  readonly end?: Refused;
   /** Not worth a line in the log unless a rule says something about it: text typed in an editor. */
   readonly quiet?: boolean;
 }
@@ -49,6 +55,9 @@ export interface Judged {
 const NOT_LOGGED =
   'Not run: the audit log cannot be written at the moment. Try again later, or ask your administrator.';
 
+/** What was met by more than this counts as met often enough. */
+const OFTEN: Counters = { occurrences: () => Number.MAX_SAFE_INTEGER - 1 };
+
 const TOO_LONG =
   'It is too long, or nested too deeply, to be judged before it runs. Do it in smaller pieces.';
 
@@ -64,6 +73,39 @@ export class Judge {
   /** Whether any rule could keep something of this channel from running. */
   mayHold(channel: SessionContext['channel']): boolean {
     return this.#deps.policies.current.appliesTo(this.#rows.sessionContext(channel, undefined)).holding;
+  }
+
+  /**
+   * The rule that would keep one of these from running, however often it has been met before. Nothing is counted and
+   * nothing is written. `contexts`: what may read it.
+   */
+  heldBy(
+    channel: SessionContext['channel'],
+    contexts: readonly string[],
+    analyses: readonly Analysis[],
+  ): string | undefined {
+    const policy = this.#deps.policies.current;
+    for (const reader of contexts) {
+      const context = this.#rows.sessionContext(channel, reader);
+      for (const analysis of analyses) {
+        const decision = policy.decide(analysis, context, OFTEN);
+        if (rulingOf(decision).kind !== 'run') return decision.matches[0]?.rule ?? '';
+      }
+    }
+    return undefined;
+  }
+
+  /** A command in it is more than a word to the rules or to the analysis: what follows it may matter to them. */
+  knows({ commands }: Analysis): boolean {
+    const policy = this.#deps.policies.current;
+    return commands.some(
+      (command) =>
+        policy.speaksOf(command.name) ||
+        command.code !== undefined ||
+        command.via.length > 0 ||
+        mayInterpret(command.name) ||
+        namedFiles(command).some(({ use }) => use !== 'read'),
+    );
   }
 
   /** Decides and logs. Never rejects: what fails is not run. A refusal is to be told at once. */
@@ -85,22 +127,28 @@ export class Judge {
     const unread = submission.analyses.some(({ truncated }) => truncated) && this.mayHold(submission.kind);
     const rulingFor = (decision: Decision): Ruling => {
       const ruling = rulingOf(quotable(submission) ? decision : unexplained(decision));
-      return unread && ruling.kind === 'run' ? { kind: 'block', notice: TOO_LONG } : ruling;
+      const refused = refusalOf(decision);
+      return refused === undefined ? ruling : { kind: 'block', notice: refused.notice };
+    };
+    const refusalOf = (decision: Decision): Refusal | undefined => {
+      const { kind } = rulingOf(decision);
+      if (kind === 'block' || kind === 'interrupt') return undefined;
+      if (unread && kind === 'run') return { notice: TOO_LONG, detail: 'too long to be judged' };
+      return submission.end === undefined ? undefined : refusalFor(submission.end, submission.detail);
     };
     const entryFor = (decision: Decision): AuditedCommand => {
-      const refused = unread && rulingOf(decision).kind === 'run';
-      const outcome = refused ? 'refused' : outcomeOf(decision.action);
-      return this.entry(
-        refused ? { ...submission, detail: 'too long to be judged' } : submission,
-        decision,
-        outcome,
-      );
+      const refused = refusalOf(decision);
+      return refused === undefined
+        ? this.entry(submission, decision, outcomeOf(decision.action))
+        : this.entry({ ...submission, detail: refused.detail }, decision, 'refused');
     };
     try {
       const { decision, entry } = await this.#rows.record(
         (counters) => this.#decide(submission, counters),
         (found) =>
-          submission.quiet === true && found.matches.length === 0 && !unread ? undefined : entryFor(found),
+          submission.quiet === true && found.matches.length === 0 && refusalOf(found) === undefined
+            ? undefined
+            : entryFor(found),
       );
       const ruling = rulingFor(decision);
       if (entry === undefined) return { ruling, entry: entryFor(decision), decision, logged: true };
@@ -179,6 +227,36 @@ export class Judge {
     };
   }
 }
+
+/** Why something that no rule forbids is not let run. */
+interface Refusal {
+  readonly notice: string;
+  readonly detail: string;
+}
+
+const LONGEST_END = 200;
+
+const LEAVES_ENDS =
+  'Something else than a prompt reads here, and may leave the end of this line to the shell.';
+
+const refusalFor = (end: Refused, told: string | undefined): Refusal => {
+  const rest = told === undefined ? '' : `${told}; `;
+  switch (end.kind) {
+    case 'too-many':
+      return {
+        notice: `${LEAVES_ENDS}\nIt is too long for all its ends to be judged. Do it in smaller pieces.`,
+        detail: `${rest}too long to be judged`,
+      };
+    case 'held': {
+      const text =
+        end.text === undefined ? '' : ` "${plainText(end.text).replaceAll('\n', ' ').slice(0, LONGEST_END)}"`;
+      return {
+        notice: `${LEAVES_ENDS}\nThe end${text} would be a command that is not allowed (rule ${end.rule}).\nType what you need at a prompt.`,
+        detail: `${rest}its end${text}, which a shell could read, is not allowed (rule ${end.rule})`,
+      };
+    }
+  }
+};
 
 const NO_DECISION = (policyVersion: string): Decision => ({
   action: 'none',

@@ -84,6 +84,9 @@ export const readersStarted = (analysis: Analysis): readonly Kind[] =>
         ),
   );
 
+/** A program by this name may read lines, or take program text as an argument. */
+export const mayInterpret = (name: string): boolean => PROGRAMS.some((program) => program.name.test(name));
+
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** What of an analysis still counts when another grammar is the likelier one. */

@@ -32,6 +32,7 @@ import type { Look } from '../terminal/screen.ts';
 import { encodeWindowChange } from '../transport/messages.ts';
 import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
 import type { Judge, Judged, Ruling, Submission } from './judge.ts';
+import { NO_ENDS, type OpenEnds, type Tried, tryEnds } from './line-ends.ts';
 import type { ApprovalAnswer, AuditDeps } from './ports.ts';
 import { isNetworkDevice, Readers } from './reader.ts';
 import { startState } from './start-state.ts';
@@ -53,6 +54,8 @@ interface Open {
   readonly request: VerdictRequest;
   readonly judged: Judged;
   readonly analyses: readonly Analysis[];
+  /** What a shell would read on once this is let go, if programs have taken the beginning. */
+  readonly openEnds: OpenEnds;
   tries: number;
   /** What becomes of it stands in the log already. */
   settled: boolean;
@@ -103,6 +106,8 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #unfinished = '';
   /** Some of them were typed without echo. */
   #unfinishedHidden = false;
+  /** What a shell may be reading on, if programs have taken the beginning of lines that were let go. */
+  #openEnds: OpenEnds = NO_ENDS;
   /** Tells whether two hidden texts of this terminal are the same; it is never stored. */
   readonly #markKey = randomBytes(32);
   #echo: { sentAt: number | undefined; best: number | undefined; lastOutput: number } = {
@@ -439,8 +444,13 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
         });
         return;
       }
-      const judged = await this.#judge.judge(this.#submission(request, analyses, fact));
-      if (this.#phase === 'ended') return;
+      const submission = this.#submission(request, analyses, fact);
+      const ends = await this.#tryEnds(request, submission);
+      if (this.#over) return;
+      const judged = await this.#judge.judge(
+        ends.kind === 'allowed' ? submission : { ...submission, end: ends },
+      );
+      if (this.#over) return;
       const early = this.#early.get(request.id);
       this.#early.delete(request.id);
       if (early !== undefined) {
@@ -452,7 +462,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
         );
         return;
       }
-      this.#remember(request, judged, analyses);
+      this.#remember(request, judged, analyses, ends.kind === 'allowed' ? ends.open : NO_ENDS);
       await this.#rule(request.id, judged.ruling);
     } catch (error) {
       this.#failed(error);
@@ -475,7 +485,12 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     }
   }
 
-  #remember(request: VerdictRequest, judged: Judged, analyses: readonly Analysis[]): void {
+  #remember(
+    request: VerdictRequest,
+    judged: Judged,
+    analyses: readonly Analysis[],
+    openEnds: OpenEnds,
+  ): void {
     if (this.#open.size >= MOST_OPEN) {
       const oldest = this.#open.keys().next();
       if (oldest.done !== true) this.#open.delete(oldest.value);
@@ -484,6 +499,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       request,
       judged,
       analyses,
+      openEnds,
       tries: 0,
       settled: false,
       cancelApproval: undefined,
@@ -645,15 +661,20 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #outcome(id: number, outcome: Outcome): void {
     const open = this.#open.get(id);
     if (open === undefined) {
-      if (outcome === 'cancelled' || outcome === 'blocked') this.#early.set(id, outcome);
+      if (outcome === 'cancelled' || outcome === 'blocked') {
+        this.#openEnds = NO_ENDS;
+        this.#early.set(id, outcome);
+      }
       return;
     }
     this.#open.delete(id);
     open.cancelApproval?.();
+    this.#openEnds = NO_ENDS;
     const { entry, ruling } = open.judged;
     switch (outcome) {
       case 'released':
       case 'replayed':
+        this.#openEnds = open.openEnds;
         this.#ran(open.request, open.analyses);
         return;
       case 'blocked':
@@ -675,9 +696,7 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
   #analyse(request: VerdictRequest): readonly Analysis[] | undefined {
     const { reading, preceding, context } = request;
     const program = context.reader === 'program';
-    const states = this.#statesFor(reading.how === 'integrated');
-    const read = (text: string): readonly Analysis[] =>
-      states.flatMap((state) => this.#readers.analyse(text, state, context.dialect, program));
+    const read = this.#reads(request);
     if (request.what === 'paste') return this.#analysePaste(request, read);
     const texts = [...new Set([reading.text, ...reading.candidates])];
     if (texts.length > MOST_CANDIDATES) return undefined;
@@ -694,10 +713,48 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
         if (this.#unfinished !== '') found.push(...read(`${this.#unfinished}\n${text}`));
       }
     }
-    // What a program reads without echo is a password, most likely: its words are no commands that can't be understood.
-    return this.#hidden(request) && program && reading.doubts.includes('no-echo')
-      ? found.map((analysis) => ({ ...analysis, opaque: [] }))
-      : found;
+    return this.#isPassword(request) ? found.map((analysis) => ({ ...analysis, opaque: [] })) : found;
+  }
+
+  /** Every reading of a text that may be what was submitted. */
+  #reads({ reading, context }: VerdictRequest): (text: string) => readonly Analysis[] {
+    const states = this.#statesFor(reading.how === 'integrated');
+    return (text) =>
+      states.flatMap((state) =>
+        this.#readers.analyse(text, state, context.dialect, context.reader === 'program'),
+      );
+  }
+
+  /** What a program reads without echo is one, most likely: its words are no commands that can't be understood. */
+  #isPassword(request: VerdictRequest): boolean {
+    const { reading, context } = request;
+    return this.#hidden(request) && context.reader === 'program' && reading.doubts.includes('no-echo');
+  }
+
+  /**
+   * A program may take the first keys of what is submitted, or have taken those of a line before, and a shell the rest.
+   * The command line of a network device reads a line when it is asked for, and takes words in short: every other letter
+   * would be a command there.
+   */
+  #tryEnds(request: VerdictRequest, { hidden, hiddenBefore }: Submission): Promise<Tried> | Tried {
+    const { reading, anyEnd, what } = request;
+    if (isNetworkDevice(this.#context.device.os) || !this.#judge.mayHold(this.#kind))
+      return { kind: 'allowed', open: NO_ENDS };
+    const read = this.#reads(request);
+    const password = this.#isPassword(request);
+    const contexts = [...new Set([this.#readers.name, 'shell'])];
+    return tryEnds(
+      {
+        texts: what === 'paste' ? [reading.text] : [...new Set([reading.text, ...reading.candidates])],
+        anyEnd,
+        hidden: hidden || hiddenBefore === true,
+        read: (text) => (password ? read(text).map((analysis) => ({ ...analysis, opaque: [] })) : read(text)),
+        knows: (analyses) => analyses.some((analysis) => this.#judge.knows(analysis)),
+        heldBy: (analyses) => this.#judge.heldBy(this.#kind, contexts, analyses),
+        over: () => this.#over,
+      },
+      this.#openEnds,
+    );
   }
 
   #analysePaste(

@@ -9,7 +9,11 @@ export function forward(state: GateState, token: KeyToken): void {
   noteLineStart(state);
   if (!line.keys.touched) {
     line.echo = state.echoes.witness();
-    line.begun = { feeds: state.feeds, editor: state.screen.modes.editorOn };
+    line.begun = {
+      feeds: state.feeds,
+      editor: state.screen.modes.editorOn,
+      byProgram: !state.promptReads,
+    };
   }
   line.drawnAnew = false;
   out.toDevice(token.bytes, 'user');

@@ -148,6 +148,23 @@ export class GateState {
     return this.reader === 'program' && this.fullScreen;
   }
 
+  /** A line editor, or a prompt that is known, reads as far as anybody can tell. */
+  get promptReads(): boolean {
+    if (this.reader === 'prompt') return true;
+    const at = this.prompts.atCursor(this.screen);
+    return at === 'known' || (at === 'alike' && this.plain);
+  }
+
+  /**
+   * A program was reading when this line was begun. It may take as many keys of it as it likes, and a shell the others,
+   * unless a line editor has come up since and shows what it has.
+   */
+  get endsMayRun(): boolean {
+    const { line, screen } = this;
+    if (!line.keys.touched || !line.begun.byProgram || this.freeProgram) return false;
+    return !(screen.modes.editorOn && (this.reader === 'prompt' || line.drawnAnew));
+  }
+
   /**
    * Such a program has had the screen since it was let start: it takes function keys and the like. Once it has given the
    * screen back, if only for a moment, a shell may be reading there.

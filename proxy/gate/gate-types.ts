@@ -74,6 +74,11 @@ export interface VerdictRequest {
   /** Lines of the same unfinished command that were submitted before this one, oldest first. */
   readonly preceding: readonly string[];
   readonly context: SubmitContext;
+  /**
+   * It was typed while something else than a prompt or a line editor was reading: that may have taken the first keys, and
+   * a shell what is left. So every end of it must be allowed.
+   */
+  readonly anyEnd: boolean;
   readonly at: number;
   /** Milliseconds that the submit key had been held when this was asked. */
   readonly heldFor: number;

@@ -247,6 +247,50 @@ describe('a key that a program took', () => {
   });
 });
 
+describe('every end of a line is to be judged', () => {
+  test('where a program was reading when it was begun, shown or not', () => {
+    for (const announces of [true, false]) {
+      const bench = new Bench(release, ENFORCE, { announces }).type('login\r').wait(2_000);
+      bench.type('hunter2\r').wait(4_000);
+      expect(bench.requests.map(({ anyEnd }) => anyEnd)).toEqual([false, true]);
+    }
+  });
+
+  test('where an editor seems to come up only after the submit key', () => {
+    const bench = new Bench(() => undefined, ENFORCE).type('login\r').wait(1_000);
+    bench.answer(bench.requests[0]?.id ?? 0, { kind: 'release' }).wait(2_000);
+    bench.type('qrm x\r').output('\x1b[?2004h').wait(8_000);
+    expect(bench.requests.at(-1)).toMatchObject({ anyEnd: true });
+  });
+
+  test('and not where a known prompt came late, before its first key', () => {
+    const bench = new Bench(release, ENFORCE, { announces: false }).type('ls\r').wait(2_000);
+    bench.type('login\r').wait(2_000).output('\r\nalice@dev$ ').wait(2_000);
+    bench.type('man rm\r').wait(2_000);
+    expect(bench.requests.at(-1)).toMatchObject({ anyEnd: false, reading: { text: 'man rm' } });
+  });
+
+  test('and not in a full-screen program that was let start, nor of a paste that an editor takes', () => {
+    const paste = new Bench(release).type('\x1b[200~a\nb\x1b[201~').wait(300);
+    expect(paste.requests).toMatchObject([{ what: 'paste', anyEnd: false }]);
+    const vim = new Bench(release)
+      .type('vim x\r')
+      .wait(300)
+      .output('\x1b[?1049h\x1b[H\x1b[2J~\r\n~')
+      .wait(2_000);
+    vim.type('itext\r').wait(8_000);
+    expect(vim.requests.at(-1)).toMatchObject({ anyEnd: false, context: { reader: 'program' } });
+    vim.output('\x1b[?1049l').wait(500).type('qrm x\r').wait(8_000);
+    expect(vim.requests.at(-1)).toMatchObject({ anyEnd: true });
+  });
+
+  test('and not where nothing is held', () => {
+    const bench = new Bench(release, OBSERVE).type('login\r').wait(2_000).type('hunter2\r').wait(4_000);
+    expect(bench.requests.length).toBe(2);
+    expect(bench.requests.map(({ anyEnd }) => anyEnd)).not.toContain(true);
+  });
+});
+
 describe('a line that its user gives up by a key which its editor ignores', () => {
   test.each([['\x1a'], ['\x03'], ['\x1c']])('is read all the same: %j', (key) => {
     for (const announces of [true, false]) {

@@ -98,6 +98,7 @@ export function judge(state: GateState, held: Held, found: Reading): void {
       reading,
       preceding: [...state.command.lines],
       context: endShown ? { ...context, secretBefore: true } : context,
+      anyEnd: state.endsMayRun,
       at: time.outside(time.now),
       heldFor: time.since(held.since),
     },

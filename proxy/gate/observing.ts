@@ -220,6 +220,7 @@ export class Observer {
         preceding: [],
         // Nobody has waited to see whether it is masked: what was not shown counts as a secret, wherever it was typed.
         context: { ...due.context, dialect: this.#state.dialect, secret, masked: secret },
+        anyEnd: false,
         at: this.#state.time.outside(due.at),
         heldFor: 0,
       },

@@ -110,6 +110,7 @@ function askForPaste(state: GateState, tokens: readonly KeyToken[], content: Buf
       },
       preceding: [...state.command.lines],
       context: state.context(false),
+      anyEnd: false,
       at: time.outside(time.now),
       heldFor: 0,
     },

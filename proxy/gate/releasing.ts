@@ -128,7 +128,7 @@ function lineGoesOn(state: GateState, phase: AfterPhase): boolean {
   line.manyRows = true;
   line.used = true;
   line.resumed = true;
-  line.begun = { feeds: state.feeds, editor: true };
+  line.begun = { feeds: state.feeds, editor: true, byProgram: false };
   state.witness = gone.witness;
   state.reader = 'prompt';
   // The whole buffer is read again at the next submit key.

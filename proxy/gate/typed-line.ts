@@ -38,8 +38,11 @@ export class TypedLine {
   resumed = false;
   /** A line editor came up after keys had gone to a program. */
   editorCameBack = false;
-  /** How things were at its first key: line feeds that the device had sent, and whether an editor had announced itself. */
-  begun = { feeds: 0, editor: false };
+  /**
+   * How things were at its first key: line feeds that the device had sent, whether an editor had announced itself, and
+   * whether neither an editor nor a prompt was known to read.
+   */
+  begun = { feeds: 0, editor: false, byProgram: false };
   /** Since its last key its editor has drawn all of it anew. */
   drawnAnew = false;
   /** Its user gave it up; whether its editor did is not known before a prompt is back. */
