@@ -7,8 +7,8 @@ import type { Analysis } from '../../policies/analysis/types.ts';
 /** Ends of one line that are tried, and their length together, in characters. */
 const MOST_ENDS = 4_096;
 const MOST_CHARACTERS = 10_000_000;
-/** How much of it is done before anybody else gets a turn. */
-const CHARACTERS_AT_ONCE = 65_536;
+/** How much of it is done before anybody else gets a turn: some six milliseconds. */
+const CHARACTERS_AT_ONCE = 4_096;
 /** What a shell may be reading on is kept up to this length, in characters. */
 const LONGEST_OPEN = 16_384;
 const MOST_OPEN = 256;
