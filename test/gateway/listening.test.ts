@@ -167,7 +167,7 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
       unauthenticatedPerSource: 20_000,
     };
     await using site = await openSite({
-      gateway: { ssh: { limits: { ...wide, loginGraceSeconds: 15, handshakeSeconds: 10 } } },
+      gateway: { ssh: { limits: { ...wide, loginGraceSeconds: 25, handshakeSeconds: 20 } } },
     });
     using terminal = site.alice.terminal();
     await terminal.until('device$ ');
@@ -189,7 +189,7 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
     const most = (await gatewayHealth(place(site))).unauthenticated;
     expect(most).toBeGreaterThan(count / 2);
     const slowest = { echo: 0 };
-    for (let n = 0; open > 0 && performance.now() - begun < 40_000; n += 1) {
+    for (let n = 0; open > 0 && performance.now() - begun < 50_000; n += 1) {
       const typed = performance.now();
       terminal.type(`echo n-$((${n}+1))\r`);
       await terminal.until(`n-${n + 1}\r`);
@@ -200,7 +200,7 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
     console.log(
       `5,000 half handshakes: gone after ${seconds.toFixed(1)} s; slowest echo ${slowest.echo.toFixed(0)} ms`,
     );
-    expect(seconds).toBeLessThan(25);
+    expect(seconds).toBeLessThan(35);
     expect(slowest.echo).toBeLessThan(2000);
     expect(
       await eventually(

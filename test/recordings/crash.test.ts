@@ -2,6 +2,7 @@
 // completed, sealed as interrupted, listed so, and proved.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gatewayHealth } from '../../src/gateway/control-client.ts';
 import { eventually } from '../gateway/gateway-events.ts';
 import { command } from '../harness/gateway.ts';
 import { openSite, type Site } from '../harness/site.ts';
@@ -45,6 +46,12 @@ describe('the recording of a session', () => {
   });
 
   const crash = async (kill: () => void | Promise<void>, reason: string): Promise<void> => {
+    // The test before this one may have killed the only worker.
+    await eventually('the worker is up', async () =>
+      (await gatewayHealth({ data: join(site.gateway.folder, 'data') })).workers.every(
+        ({ state }) => state === 'up',
+      ),
+    );
     using terminal = site.alice.terminal();
     await terminal.until('device$ ');
     terminal.type('echo last-$((40+3))\r');
