@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 
 /**
- * Bytes of one read at most. Twice libuv's own size: a transfer takes a third less processor time than with that, and
+ * Bytes of one read at most. Twice libuv's own size: a transfer takes up to a third less processor time than with that, and
  * whoever else is served by the process waits for a fraction of a millisecond.
  */
 export const SHARED_READ = 128 * 1024;
