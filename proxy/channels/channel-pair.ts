@@ -240,6 +240,7 @@ export class ChannelPair implements Disposable {
    */
   seize(keys: TakeKeys): SeizedTerminal | undefined {
     if (!this.#onTerminal || !this.#started || this.#seized !== undefined) return undefined;
+    this.#gate?.giveBack?.();
     const picture = (): TerminalPicture | undefined => this.#gate?.picture;
     const alternate = picture()?.alternate === true;
     const terminal: SeizedTerminal = {
@@ -256,6 +257,10 @@ export class ChannelPair implements Disposable {
     return terminal;
   }
 
+  get #ended(): boolean {
+    return this.#phase === 'ended';
+  }
+
   get #started(): boolean {
     return this.#phase === 'open' || this.#phase === 'starting';
   }
@@ -269,6 +274,8 @@ export class ChannelPair implements Disposable {
   /** Tells the user why, closes both ends. The exit status is 255 unless told. */
   end(tell: string, status = REFUSED_STATUS): void {
     if (this.#phase === 'ended') return;
+    this.#gate?.giveBack?.();
+    if (this.#ended) return;
     const started = this.#described;
     // A client that is told that its request failed shows nothing else.
     if (this.#phase === 'open') this.#answered?.();
@@ -539,9 +546,12 @@ export class ChannelPair implements Disposable {
   }
 
   #toGate(event: ClientEvent): void {
-    // Input is recorded as it goes to the gate: what is still frozen when a held session ends was never typed there.
-    if (event.kind === 'data') this.#session.recorder.input(this.channel, event.data);
     try {
+      if (event.kind === 'data') {
+        if (this.#gate?.takes?.(event.data) === true) return;
+        // Input is recorded as it goes to the gate: what is still frozen when a held session ends was never typed there.
+        this.#session.recorder.input(this.channel, event.data);
+      }
       this.#gate?.fromClient(event);
     } catch (error) {
       this.#gateFailed(error);

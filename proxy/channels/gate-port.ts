@@ -141,6 +141,10 @@ export interface ChannelGate extends Disposable {
   fromDevice(event: DeviceEvent): void;
   /** Events flow: the channel has started, or a session that was held goes on. */
   goOn?(): void;
+  /** Asked before what the client typed is recorded and delivered. True: it was meant for the gateway itself. */
+  takes?(data: Buffer): boolean;
+  /** A terminal that the gate has taken from its device shows it again: somebody else needs it, or the channel ends. */
+  giveBack?(): void;
   /** What the terminal shows, where the gate knows. */
   readonly picture?: TerminalPicture | undefined;
   /** Bytes that the gate keeps at this moment and will pass on or drop later. */

@@ -31,10 +31,10 @@ type State =
   | { readonly kind: 'over' };
 
 /** The other screen, empty. Modes of the keyboard stay as the shell has set them. */
-const ENTER = '\x1b[?1049h\x1b[0m\x1b[?25h\x1b[2J\x1b[H';
+export const ENTER = '\x1b[?1049h\x1b[0m\x1b[?25h\x1b[2J\x1b[H';
 /** Of a program that has the whole screen, with nothing left of how it draws: it is painted again afterwards. */
 const CLEAR = '\x1b[!p\x1b[2J\x1b[H';
-const LEAVE = '\x1b[?1049l';
+export const LEAVE = '\x1b[?1049l';
 
 const CHECK_LIMIT = 20_000;
 
