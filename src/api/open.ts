@@ -38,6 +38,8 @@ export class AdminListenError extends Error {
 }
 
 export interface OpenedApi extends AsyncDisposable {
+  /** The configuration was read again: what of it holds without a new start is told from now on. */
+  reconfigure(config: Config): void;
   /** `http://…` or `https://…`, ports as the system chose them. */
   readonly urls: readonly string[];
 }
@@ -68,6 +70,7 @@ const readTls = async ({ certificate, key }: Config['admin']): Promise<ServerOpt
 
 export interface OpenedParts extends AsyncDisposable {
   readonly parts: ApiParts;
+  reconfigure(config: Config): void;
 }
 
 interface Given {
@@ -94,8 +97,10 @@ export const openParts = async (config: Config, given: Given): Promise<OpenedPar
     turns: createTurns(),
     now,
   });
+  let { outputs } = config.siem;
   const parts: ApiParts = {
     config,
+    outputs: () => outputs,
     store,
     vault,
     events: createEventLog(store),
@@ -114,7 +119,13 @@ export const openParts = async (config: Config, given: Given): Promise<OpenedPar
     now,
   };
   const kept = owned.move();
-  return { parts, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return {
+    parts,
+    reconfigure: (next) => {
+      outputs = next.siem.outputs;
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 };
 
 /** Throws AdminListenError, and what openParts throws. */
@@ -126,7 +137,8 @@ export const openApi = async (config: Config, given: Given): Promise<OpenedApi> 
       `admin.listen: ${formatSocketAddress(open)} is not loopback: set admin.certificate and admin.key`,
     );
   await using owned = new AsyncDisposableStack();
-  const { parts } = owned.use(await openParts(config, given));
+  const opened = owned.use(await openParts(config, given));
+  const { parts } = opened;
   const files = await openConsole(consoleFolder());
   if (files === undefined)
     given.log.warn('admin.no-console', { text: 'the console is not built: npm run build:console' });
@@ -150,5 +162,9 @@ export const openApi = async (config: Config, given: Given): Promise<OpenedApi> 
   }
   await leaveSetupLink(parts, urls[0] ?? '');
   const kept = owned.move();
-  return { urls, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return {
+    urls,
+    reconfigure: (next) => opened.reconfigure(next),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 };

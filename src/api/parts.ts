@@ -2,6 +2,7 @@
 // open.ts; routes take from it what they need.
 import type { LoginDirectory } from '../../proxy/login/ports.ts';
 import type { Config } from '../config/load.ts';
+import type { OutputSettings } from '../config/outputs.ts';
 import type { Vault } from '../directory/vault.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Health, LiveSession, Order } from '../gateway/control-client.ts';
@@ -22,7 +23,10 @@ export interface RunningGateway {
 }
 
 export interface ApiParts {
+  /** As the API was started. */
   readonly config: Config;
+  /** Outputs to other systems as they are configured now. */
+  readonly outputs: () => readonly OutputSettings[];
   readonly store: Store;
   readonly vault: Vault;
   readonly events: EventLog;

@@ -61,6 +61,14 @@ const main = (): void => {
         );
         return;
       }
+      case 'reconfigure': {
+        const config = loadedConfig(message.config);
+        opened?.then(
+          (api) => api.reconfigure(config),
+          () => {},
+        );
+        return;
+      }
       case 'notice':
         notices.hear(message.topic, message.payload);
         return;

@@ -6,9 +6,12 @@ import { commandRoutes } from './routes/commands.ts';
 import { directoryRoutes } from './routes/directory.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { liveRoutes } from './routes/live.ts';
+import { outputRoutes } from './routes/outputs.ts';
 import { policyRoutes } from './routes/policies.ts';
+import { postureAndGraphRoutes } from './routes/posture.ts';
 import { ratingsRoutes } from './routes/ratings.ts';
 import { recordingRoutes } from './routes/recordings.ts';
+import { sessionCourseRoutes } from './routes/session-course.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingRoutes } from './routes/settings.ts';
 import { accessRoutes } from './routes/sign-in.ts';
@@ -21,12 +24,15 @@ export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...directoryRoutes(parts),
   ...ratingsRoutes(parts),
   ...settingRoutes(parts),
+  ...outputRoutes(parts),
   ...policyRoutes(parts),
   ...sessionRoutes(parts),
+  ...sessionCourseRoutes(parts),
   ...commandRoutes(parts),
   ...recordingRoutes(parts),
   ...liveRoutes(parts),
   ...watchRoutes(parts),
   ...auditQueueRoutes(parts),
   ...findingRoutes(parts),
+  ...postureAndGraphRoutes(parts),
 ];

@@ -5,6 +5,8 @@ import type { Config } from '../config/load.ts';
 const toAdmin = z.discriminatedUnion('kind', [
   /** The whole Config, as JSON; first of all. */
   z.object({ kind: z.literal('configure'), config: z.string(), version: z.string() }),
+  /** The configuration was read again. */
+  z.object({ kind: z.literal('reconfigure'), config: z.string() }),
   /** A store's message for every process of this gateway. */
   z.object({ kind: z.literal('notice'), topic: z.string(), payload: z.string() }),
   z.object({ kind: z.literal('stop') }),

@@ -18,7 +18,11 @@ import { type StartWorker, WorkerPool } from './worker-pool.ts';
 export interface SupervisedAdmin {
   start(): void;
   stop(): Promise<void>;
-  tell(message: { readonly kind: 'notice'; readonly topic: string; readonly payload: string }): void;
+  tell(
+    message:
+      | { readonly kind: 'notice'; readonly topic: string; readonly payload: string }
+      | { readonly kind: 'reconfigure'; readonly config: string },
+  ): void;
   readonly urls: readonly string[];
 }
 
@@ -162,7 +166,9 @@ export class Supervisor {
       this.#log.setLevel(next.log.level);
       this.#admission.setLimits(next.ssh.limits);
       this.#listener.setProxies(next.ssh.proxyProtocol.from);
-      this.#pool.tellAll({ kind: 'configure', config: JSON.stringify(next) });
+      const config = JSON.stringify(next);
+      this.#pool.tellAll({ kind: 'configure', config });
+      this.#options.admin?.tell({ kind: 'reconfigure', config });
       this.#log.info('config.reloaded', { file: next.file, needRestart });
       return { kind: 'reloaded', needRestart };
     } catch (error) {

@@ -1,7 +1,7 @@
 // How unusual each session was, in the store: one row a session, kept up to date while it runs, with every point
 // explained and everything measured, so that other settings can be tried on it later.
 import { z } from 'zod';
-import type { NewEvent } from '../behaviour/events.ts';
+import { type EventFinding, type NewEvent, readEvent } from '../behaviour/events.ts';
 import { DIMENSIONS, type Measurement } from '../behaviour/session-measure.ts';
 import type { Finding } from '../behaviour/session-risk.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -130,6 +130,46 @@ export const listRisks = (
     limit: filter.limit,
     after: filter.after,
     positionOf: (row) => ({ time: row.started_at, id: row.session_id }),
+  });
+};
+
+export interface RiskPoint {
+  readonly at: number;
+  /** Seconds into the session. */
+  readonly second: number;
+  readonly before: number;
+  readonly score: number;
+  readonly suspicious: boolean;
+  readonly findings: readonly EventFinding[];
+}
+
+const MOST_POINTS = 2_000;
+
+/** How a session's risk went, oldest first, as long as the event log goes back. */
+export const riskCurveOf = async (store: Store, session: string): Promise<readonly RiskPoint[]> => {
+  const rows = await store.db
+    .selectFrom('events')
+    .select('event_json')
+    .where('session_id', '=', session)
+    .where('kind', 'in', ['session-started', 'risk-changed'])
+    .orderBy('at')
+    .orderBy('id')
+    .limit(MOST_POINTS)
+    .execute();
+  return rows.flatMap(({ event_json: json }): readonly RiskPoint[] => {
+    const event = readEvent(json);
+    switch (event?.kind) {
+      case 'session-started': {
+        const { at, score, findings: found } = event;
+        return [{ at, second: 0, before: 0, score, suspicious: false, findings: found }];
+      }
+      case 'risk-changed': {
+        const { at, second, before, after: score, suspicious, findings: found } = event;
+        return [{ at, second, before, score, suspicious, findings: found }];
+      }
+      default:
+        return [];
+    }
   });
 };
 

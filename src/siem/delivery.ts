@@ -74,7 +74,8 @@ export const wants = (settings: OutputSettings, event: GatewayEvent): boolean =>
   return OUTPUT_SEVERITIES.indexOf(severityOf(event)) >= OUTPUT_SEVERITIES.indexOf(settings.minimumSeverity);
 };
 
-const textOf = (settings: OutputSettings, event: GatewayEvent, producer: Producer): string => {
+/** The event in the output's format; a mail is written by its sender. */
+export const textOf = (settings: OutputSettings, event: GatewayEvent, producer: Producer): string => {
   if (settings.kind === 'mail') return '';
   switch (settings.format) {
     case 'cef':
@@ -86,7 +87,10 @@ const textOf = (settings: OutputSettings, event: GatewayEvent, producer: Produce
   }
 };
 
-const senderOf = (settings: OutputSettings, { producer, times }: DeliveryDeps): Sender => {
+export const senderOf = (
+  settings: OutputSettings,
+  { producer, times }: Pick<DeliveryDeps, 'producer' | 'times'>,
+): Sender => {
   switch (settings.kind) {
     case 'syslog':
       return new SyslogSender(settings, producer, { settle: times.settle ?? 2_000 });

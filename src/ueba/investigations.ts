@@ -88,27 +88,28 @@ export const findThreat = async (store: Store, id: string): Promise<ThreatsTable
   return store.db.selectFrom('threats').selectAll().where('id', '=', whole).executeTakeFirstOrThrow();
 };
 
+/** By its id or the beginning of one. Throws SP_NOT_FOUND. */
+export const findFinding = async (store: Store, id: string): Promise<FindingsTable> => {
+  const whole = await byId(store, 'findings', id);
+  if (whole === undefined) throw missing('finding', id);
+  return store.db.selectFrom('findings').selectAll().where('id', '=', whole).executeTakeFirstOrThrow();
+};
+
 /** An auditor or administrator says that it was expected: threats are no longer made of it. */
 export const expectFinding = async (
   { store, events, now }: InvestigationParts,
   { id, actor }: { readonly id: string; readonly actor: string },
 ): Promise<void> => {
-  const whole = await byId(store, 'findings', id);
-  if (whole === undefined) throw missing('finding', id);
-  const row = await store.db
-    .selectFrom('findings')
-    .selectAll()
-    .where('id', '=', whole)
-    .executeTakeFirstOrThrow();
+  const row = await findFinding(store, id);
   await store.db
     .updateTable('findings')
     .set({ state: 'expected', updated_at: now() })
-    .where('id', '=', whole)
+    .where('id', '=', row.id)
     .execute();
   await events.append([
     {
       kind: 'finding-changed',
-      finding: whole,
+      finding: row.id,
       level: 'finding',
       signal: row.signal,
       change: 'closed',

@@ -93,6 +93,28 @@ export interface components {
       first: string;
       last: string;
     };
+    ConnectionGraph: {
+      since: string;
+      until: string;
+      nodes: {
+        id: string;
+        kind: "user" | "origin" | "credential" | "device";
+        name: string;
+        sessions: number;
+        suspiciousSessions: number;
+        fresh: boolean;
+      }[];
+      edges: {
+        from: string;
+        to: string;
+        kind: "session" | "refused" | "view";
+        count: number;
+        suspicious: number;
+        first: string;
+        last: string;
+      }[];
+      cut: boolean;
+    };
     Credential: {
       name: string;
       device: string;
@@ -124,6 +146,15 @@ export interface components {
       code: string;
       score: number;
       suspicious: boolean;
+    };
+    DefaultAuditors: {
+      items: {
+        name: string;
+        addedAt: string;
+        addedBy: string;
+        active: boolean;
+      }[];
+      effective: string[];
     };
     Device: {
       name: string;
@@ -225,6 +256,27 @@ export interface components {
         note: string;
       }[];
     };
+    Output: {
+      name: string;
+      configured: boolean;
+      kind: "syslog" | "webhook" | "mail" | null;
+      format: string | null;
+      destination: string | null;
+      transport: string | null;
+      events: ("signed-in" | "sign-in-failed" | "session-started" | "session-refused" | "session-ended" | "command" | "command-settled" | "transfer" | "risk-changed" | "identification-required" | "identification-passed" | "identification-failed" | "identification-timed-out" | "credential-viewed" | "credential-view-refused" | "credential-changed" | "rating-changed" | "user-disabled" | "setting-changed" | "finding-changed" | "audit-changed" | "output-overflowed")[] | null;
+      commands: "audited" | "all" | null;
+      minimumSeverity: "informational" | "low" | "medium" | "high" | "critical" | null;
+      queueLimit: number | null;
+      overflow: "drop-oldest" | "drop-newest" | null;
+      waiting: number;
+      refused: number;
+      delivered: number;
+      lost: number;
+      oldestWaiting: string | null;
+      lastDelivered: string | null;
+      lastError: string | null;
+      lastErrorAt: string | null;
+    };
     PolicyFile: {
       file: string;
       origin: "folder" | "pack";
@@ -238,6 +290,21 @@ export interface components {
       file: string;
       note: string;
       setVersion: string;
+    };
+    PosturePoint: {
+      at: string;
+      sessions: number;
+      suspiciousSessions: number;
+      highestRisk: number | null;
+      commands: number;
+      auditedCommands: number;
+      blockedCommands: number;
+      findings: number;
+      credentialViews: number;
+      refusals: number;
+      bytesFromClient: number;
+      bytesFromDevice: number;
+      rating: number | null;
     };
     Problem: {
       type: string;
@@ -302,6 +369,14 @@ export interface components {
       wanted: string;
       code: string;
       detail: string;
+    };
+    RiskPoint: {
+      at: string;
+      second: number;
+      before: number;
+      score: number;
+      suspicious: boolean;
+      findings: string[];
     };
     RuleMatch: {
       rule: string;
@@ -387,6 +462,40 @@ export interface components {
       expiresAt: string;
       seenAt: string | null;
     };
+    Transfers: {
+      files: {
+        command: string;
+        at: string;
+        second: number;
+        channelKind: string;
+        direction: "up" | "down";
+        path: string;
+        bytes: number;
+        sha256: string | null;
+        partial: string;
+      }[];
+      forwards: {
+        command: string;
+        at: string;
+        second: number;
+        word: string;
+        address: string;
+        bytesToDevice: number;
+        bytesFromDevice: number;
+        seconds: number | null;
+        outcome: string;
+      }[];
+      operations: {
+        command: string;
+        at: string;
+        second: number;
+        channelKind: string;
+        text: string;
+        outcome: string;
+        detail: string;
+      }[];
+      cut: boolean;
+    };
     TriedLine: {
       commands: {
         text: string;
@@ -407,6 +516,12 @@ export interface components {
       points: number;
       policyVersion: string;
       matches: components['schemas']['RuleMatch'][];
+    };
+    Use: {
+      of: string;
+      sessions: number;
+      suspiciousSessions: number;
+      last: string;
     };
     User: {
       name: string;
@@ -431,6 +546,25 @@ export interface components {
       department?: string | null;
       priority?: "critical" | "high" | "medium" | "low";
       authentication?: (("publickey" | "password" | "totp")[])[] | null;
+    };
+    UserPosture: {
+      user: string;
+      sessions: number;
+      suspiciousSessions: number;
+      highestRisk: number | null;
+      commands: number;
+      auditedCommands: number;
+      blockedCommands: number;
+      findings: number;
+      credentialViews: number;
+      refusals: number;
+      bytesFromClient: number;
+      bytesFromDevice: number;
+      liveSessions: number;
+      threats: number;
+      rating: number;
+      ratingChange: number;
+      lastSession: string | null;
     };
     Who: {
       name: string;
@@ -1721,6 +1855,178 @@ export interface paths {
       };
     };
   };
+  "/api/outputs": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Output'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/outputs/{name}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Output'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/outputs/{name}/refused": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+        };
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: {
+                id: string;
+                at: string;
+                kind: string;
+                reason: string;
+              }[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/outputs/{name}/test": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              taken: boolean;
+              code: string | null;
+              detail: string;
+              milliseconds: number;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/outputs/{name}/retry": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              waiting: number;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/policies/validate": {
     post: {
       parameters: {
@@ -2421,6 +2727,59 @@ export interface paths {
       };
     };
   };
+  "/api/sessions/{id}/risk-curve": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              suspiciousFrom: number;
+              items: components['schemas']['RiskPoint'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sessions/{id}/transfers": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Transfers'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/commands": {
     get: {
       parameters: {
@@ -2966,6 +3325,59 @@ export interface paths {
       };
     };
   };
+  "/api/default-auditors": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['DefaultAuditors'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            names: string[];
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['DefaultAuditors'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/credential-views": {
     get: {
       parameters: {
@@ -3206,6 +3618,158 @@ export interface paths {
           headers: Record<string, string>;
           content: {
             "text/plain": string;
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/posture": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          since?: string;
+          until?: string;
+          sort?: "risk" | "sessions" | "suspicious" | "commands" | "blocked" | "findings" | "threats" | "views" | "rating" | "change";
+          order?: "desc" | "asc";
+          q?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['UserPosture'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/posture-series": {
+    get: {
+      parameters: {
+        query?: {
+          since?: string;
+          until?: string;
+          user?: string;
+          bucket?: "hour" | "day" | "week";
+          offset?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              since: string;
+              until: string;
+              items: components['schemas']['PosturePoint'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/users/{name}/posture": {
+    get: {
+      parameters: {
+        query?: {
+          since?: string;
+          until?: string;
+        };
+        header?: never;
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              since: string;
+              until: string;
+              posture: components['schemas']['UserPosture'];
+              devices: components['schemas']['Use'][];
+              credentials: components['schemas']['Use'][];
+              origins: components['schemas']['Use'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/threats/{id}/graph": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['ConnectionGraph'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/findings/{id}/graph": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['ConnectionGraph'];
           };
         };
         default: {

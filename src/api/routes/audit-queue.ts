@@ -1,6 +1,12 @@
 // The auditors' queue, and the log of looks at credentials. An auditor sees what they were given; whoever is no auditor
 // sees everything and changes nothing. The queue itself keeps people from judging what they did themselves.
 import { z } from 'zod';
+import {
+  addDefaultAuditor,
+  defaultAuditors,
+  listDefaultAuditors,
+  removeDefaultAuditor,
+} from '../../audit-queue/auditors.ts';
 import { AuditQueueError } from '../../audit-queue/errors.ts';
 import {
   type AuditEntryView,
@@ -20,7 +26,18 @@ import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem } from '../problem.ts';
 import { actorOf, type Principal, plain, type Route, route } from '../route.ts';
-import { asInstant, asInstantOrNull, instant, moment, named, pageOf, paging, word } from './shapes.ts';
+import {
+  asInstant,
+  asInstantOrNull,
+  checkVersion,
+  etagOf,
+  instant,
+  moment,
+  named,
+  pageOf,
+  paging,
+  word,
+} from './shapes.ts';
 
 const entry = z
   .object({
@@ -210,6 +227,81 @@ const queueRoutes = (parts: ApiParts): readonly Route[] => [
   }),
 ];
 
+const auditorsInForce = z
+  .object({
+    /** Named ones; none: everybody with the role. */
+    items: z.array(
+      z.object({
+        name: z.string(),
+        addedAt: instant,
+        addedBy: z.string(),
+        /** False: disabled, gone, or no auditor any more; gets nothing. */
+        active: z.boolean(),
+      }),
+    ),
+    /** Who gets what is submitted now. */
+    effective: z.array(z.string()),
+  })
+  .meta({ id: 'DefaultAuditors' });
+
+const shownAuditors = async (
+  parts: ApiParts,
+): Promise<{ readonly body: z.input<typeof auditorsInForce>; readonly etag: string }> => {
+  const [named, effective] = await Promise.all([
+    listDefaultAuditors(parts.store),
+    defaultAuditors(parts.store.db),
+  ]);
+  const items = named.map((one) => ({ ...one, addedAt: asInstant(one.addedAt) }));
+  return {
+    body: { items, effective: effective.map(({ name }) => name) },
+    etag: etagOf(named.map(({ name }) => name)),
+  };
+};
+
+const defaultAuditorRoutes = (parts: ApiParts): readonly Route[] => [
+  route({
+    ...plain,
+    method: 'GET',
+    path: '/api/default-auditors',
+    tag: 'audit',
+    summary: 'Who gets what is submitted for audit: those who are named, else everybody with the role',
+    permission: 'findings.read',
+    result: auditorsInForce,
+    serve: async () => shownAuditors(parts),
+  }),
+  route({
+    ...plain,
+    method: 'PUT',
+    path: '/api/default-auditors',
+    tag: 'audit',
+    summary: 'Name who gets what is submitted for audit from now on; nobody: everybody with the role',
+    permission: 'directory.write',
+    versioned: true,
+    body: z.strictObject({ names: z.array(word.max(128)).max(200) }),
+    result: auditorsInForce,
+    serve: async ({ body, asked }, principal) => {
+      const by = actorOf(principal);
+      const before = await shownAuditors(parts);
+      checkVersion(asked, before.etag);
+      const wanted = [...new Set(body.names)];
+      const had = new Set(before.body.items.map(({ name }) => name));
+      const added = wanted.filter((name) => !had.has(name));
+      const removed = [...had].filter((name) => !wanted.includes(name));
+      await recordAct(parts.store, parts.now(), {
+        actor: by,
+        action: 'changed',
+        kind: 'default auditors',
+        name: 'all',
+        detail: { added, removed },
+      });
+      for (const name of added)
+        await auditing(addDefaultAuditor(parts.store, name, { by, now: parts.now() }));
+      for (const name of removed) await removeDefaultAuditor(parts.store, name);
+      return shownAuditors(parts);
+    },
+  }),
+];
+
 const viewRoutes = (parts: ApiParts): readonly Route[] => [
   route({
     ...plain,
@@ -301,5 +393,6 @@ const viewRoutes = (parts: ApiParts): readonly Route[] => [
 
 export const auditQueueRoutes = (parts: ApiParts): readonly Route[] => [
   ...queueRoutes(parts),
+  ...defaultAuditorRoutes(parts),
   ...viewRoutes(parts),
 ];

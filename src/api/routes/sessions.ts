@@ -121,7 +121,7 @@ const refusal = z
   })
   .meta({ id: 'Refusal' });
 
-const one = async (parts: ApiParts, id: string): Promise<SessionsTable> => {
+export const sessionOf = async (parts: ApiParts, id: string): Promise<SessionsTable> => {
   const row = await findSession(parts.store, id);
   if (row === undefined || row.id !== id) throw unknown('session of this id');
   return row;
@@ -136,7 +136,7 @@ const give = async (
   id: string,
   given: { readonly order: Order; readonly action: string; readonly reason: string | undefined },
 ): Promise<void> => {
-  const row = await one(parts, id);
+  const row = await sessionOf(parts, id);
   if (row.ended_at !== null) throw new ApiProblem('SP_API_CONFLICT', 'the session has ended already');
   await recordAct(parts.store, parts.now(), {
     actor: actorOf(principal),
@@ -217,7 +217,7 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
     params: withId,
     result: session,
     serve: async ({ params }) => {
-      const row = await one(parts, params.id);
+      const row = await sessionOf(parts, params.id);
       return { body: shownSession(row, (await liveById(parts)).get(row.id)) };
     },
   }),

@@ -1,6 +1,7 @@
 // Shapes that several routes share: pages, moments, names, the versions of things.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { decodeCursor, encodeCursor, type Position } from '../../store/page.ts';
 import { ApiProblem } from '../problem.ts';
 import type { Asked } from '../route.ts';
 
@@ -47,11 +48,20 @@ export const cursor = z.string().min(1).max(200);
 
 export const paging = { limit, after: cursor.optional() } as const;
 
+/** The orders in which a list may be asked for; the first is meant where none is said. */
+export const sorted = <const Words extends readonly [string, ...string[]]>(words: Words) => ({
+  sort: z.enum(words).default(words[0]),
+  order: z.enum(['desc', 'asc']).default('desc'),
+});
+
 /** A page of things; `next` asks for the one behind it. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next: z.string().nullable() });
 
 export const named = z.object({ name: word });
+
+/** Of a threat, a finding, an output's event: not of anything that a user names. */
+export const idOf = z.object({ id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an id') });
 
 export const sessionId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'a session’s id');
 
@@ -88,5 +98,40 @@ export const pageByName = <T extends { readonly name: string }>(
     items,
     next:
       rest.length > size && last !== undefined ? Buffer.from(last.name, 'utf8').toString('base64url') : null,
+  };
+};
+
+/** Pages of a list that is small enough to be read whole, in the order of a number and then of the ids. */
+export const pageSorted = <T>(
+  all: readonly T[],
+  {
+    limit: size,
+    after,
+    order,
+    numberOf,
+    idOf: named,
+  }: {
+    readonly limit: number;
+    readonly after?: string | undefined;
+    readonly order: 'asc' | 'desc';
+    /** A whole number. */
+    readonly numberOf: (one: T) => number;
+    readonly idOf: (one: T) => string;
+  },
+): { readonly items: readonly T[]; readonly next: string | null } => {
+  const sign = order === 'asc' ? 1 : -1;
+  const compare = (a: Position, b: Position): number =>
+    sign * (a.time - b.time) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  const positionOf = (one: T): Position => ({ time: numberOf(one), id: named(one) });
+  const from = after === undefined ? undefined : decodeCursor(after);
+  const rest = all
+    .map((one) => ({ one, position: positionOf(one) }))
+    .filter(({ position }) => from === undefined || compare(position, from) > 0)
+    .sort((a, b) => compare(a.position, b.position));
+  const items = rest.slice(0, size);
+  const last = items.at(-1);
+  return {
+    items: items.map(({ one }) => one),
+    next: rest.length > size && last !== undefined ? encodeCursor(last.position) : null,
   };
 };
