@@ -3,56 +3,21 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SettingValue } from '../../src/directory/settings.ts';
-import { createEventLog } from '../../src/events/event-log.ts';
-import { noticeGateway } from '../../src/gateway/control-client.ts';
 import { listReauthentications } from '../../src/oversight/demands.ts';
-import { learnSession } from '../../src/oversight/profiles.ts';
 import { listRisks, risksOf, type SessionRiskView, viewOf } from '../../src/oversight/risk-records.ts';
-import { changeSettings, SETTINGS_CHANGED } from '../../src/oversight/settings.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { eventually, logged } from '../gateway/gateway-events.ts';
 import { openSite, type Site } from '../harness/site.ts';
+import { changeLiveSettings, makePast } from './past.ts';
 import { applyPerson, nextCode, PASSWORD, writePolicy } from './person.ts';
 
-const DAY = 86_400_000;
 let site: Site;
 let store: Store;
 
-/** Sessions at this hour, on the device and the account that alice uses, from an address of the office. */
-const makeHistory = async (days: number): Promise<void> => {
-  const alice = await store.db
-    .selectFrom('users')
-    .select('id')
-    .where('name', '=', 'alice')
-    .executeTakeFirstOrThrow();
-  const now = Date.now();
-  for (let day = 1; day <= days; day += 1) {
-    await learnSession(
-      store,
-      { userId: alice.id, peers: 'everybody' },
-      {
-        startedAt: now - (day % 80) * DAY,
-        target: 'web1',
-        origin: '192.0.2.10',
-        credential: 'web1-login',
-        duration: 600,
-        bytes: 0,
-        privileged: false,
-      },
-      { now, historyDays: 90, timeZone: 'UTC' },
-    );
-  }
-};
+const makeHistory = (days: number): Promise<void> => makePast(store, { user: 'alice', days });
 
-/** As the command line does it, without a process for each. */
-const set = async (settings: Readonly<Record<string, SettingValue>>): Promise<void> => {
-  const events = createEventLog(store);
-  await changeSettings({ store, events }, new Map(Object.entries(settings)), {
-    actor: 'test',
-    now: Date.now(),
-  });
-  await noticeGateway({ data: join(site.gateway.folder, 'data') }, SETTINGS_CHANGED, '');
-};
+const set = (settings: Readonly<Record<string, SettingValue>>): Promise<void> =>
+  changeLiveSettings({ store, gateway: site.gateway }, settings);
 
 /** The newest session's risk, as the store has it at this moment. */
 const newest = async (): Promise<SessionRiskView | undefined> => {
