@@ -6,6 +6,7 @@ import {
   Group,
   Menu,
   NavLink,
+  ScrollArea,
   Text,
   useComputedColorScheme,
   useMantineColorScheme,
@@ -43,43 +44,94 @@ const Changes = lazy(() => import('./pages/changes.tsx'));
 const Account = lazy(() => import('./pages/account.tsx'));
 const Setup = lazy(() => import('./pages/setup.tsx'));
 
+const PARTS = ['What happens', 'Behaviour', 'Audit', 'Rules and access', 'System'] as const;
+
 interface Place {
   readonly path: string;
   readonly label: string;
+  readonly part: (typeof PARTS)[number];
   readonly needs: Permission;
   readonly page: ReactNode;
-  /** More addresses that belong to it. */
-  readonly under?: string;
 }
 
 const places: readonly Place[] = [
-  { path: '/', label: 'Overview', needs: 'sessions.read', page: <Overview /> },
-  { path: '/sessions', label: 'Sessions', needs: 'sessions.read', page: <Sessions /> },
-  { path: '/commands', label: 'Audited commands', needs: 'commands.read', page: <Commands /> },
-  { path: '/recordings', label: 'Recordings', needs: 'recordings.read', page: <Recordings /> },
-  { path: '/ratings', label: 'Users rating', needs: 'ratings.read', page: <Ratings /> },
-  { path: '/behaviour', label: 'Behaviour analysis', needs: 'ratings.read', page: <Behaviour /> },
+  { path: '/', label: 'Overview', part: 'What happens', needs: 'sessions.read', page: <Overview /> },
+  { path: '/sessions', label: 'Sessions', part: 'What happens', needs: 'sessions.read', page: <Sessions /> },
+  {
+    path: '/commands',
+    label: 'Audited commands',
+    part: 'What happens',
+    needs: 'commands.read',
+    page: <Commands />,
+  },
+  {
+    path: '/recordings',
+    label: 'Recordings',
+    part: 'What happens',
+    needs: 'recordings.read',
+    page: <Recordings />,
+  },
+  { path: '/ratings', label: 'Users rating', part: 'Behaviour', needs: 'ratings.read', page: <Ratings /> },
+  {
+    path: '/behaviour',
+    label: 'Behaviour analysis',
+    part: 'Behaviour',
+    needs: 'ratings.read',
+    page: <Behaviour />,
+  },
   {
     path: '/reauthentications',
     label: 'Re-authentications',
+    part: 'Behaviour',
     needs: 'ratings.read',
     page: <Reauthentications />,
   },
-  { path: '/credential-views', label: 'Credential views', needs: 'findings.read', page: <CredentialViews /> },
-  { path: '/audit-queue', label: 'Audit queue', needs: 'findings.read', page: <AuditQueue /> },
-  { path: '/findings', label: 'Findings', needs: 'findings.read', page: <Findings /> },
-  { path: '/policies', label: 'Policies', needs: 'policies.read', page: <Policies /> },
-  { path: '/users', label: 'Users', needs: 'directory.read', page: <Directory kind="users" /> },
-  { path: '/devices', label: 'Devices', needs: 'directory.read', page: <Directory kind="devices" /> },
+  { path: '/findings', label: 'Findings', part: 'Behaviour', needs: 'findings.read', page: <Findings /> },
+  { path: '/audit-queue', label: 'Audit queue', part: 'Audit', needs: 'findings.read', page: <AuditQueue /> },
+  {
+    path: '/credential-views',
+    label: 'Credential views',
+    part: 'Audit',
+    needs: 'findings.read',
+    page: <CredentialViews />,
+  },
+  { path: '/changes', label: 'Trail', part: 'Audit', needs: 'changes.read', page: <Changes /> },
+  {
+    path: '/policies',
+    label: 'Policies',
+    part: 'Rules and access',
+    needs: 'policies.read',
+    page: <Policies />,
+  },
+  {
+    path: '/grants',
+    label: 'Grants',
+    part: 'Rules and access',
+    needs: 'directory.read',
+    page: <Directory kind="grants" />,
+  },
+  {
+    path: '/devices',
+    label: 'Devices',
+    part: 'Rules and access',
+    needs: 'directory.read',
+    page: <Directory kind="devices" />,
+  },
   {
     path: '/credentials',
     label: 'Credentials',
+    part: 'Rules and access',
     needs: 'directory.read',
     page: <Directory kind="credentials" />,
   },
-  { path: '/grants', label: 'Grants', needs: 'directory.read', page: <Directory kind="grants" /> },
-  { path: '/settings', label: 'Settings', needs: 'settings.read', page: <Settings /> },
-  { path: '/changes', label: 'Trail', needs: 'changes.read', page: <Changes /> },
+  {
+    path: '/users',
+    label: 'Users',
+    part: 'Rules and access',
+    needs: 'directory.read',
+    page: <Directory kind="users" />,
+  },
+  { path: '/settings', label: 'Settings', part: 'System', needs: 'settings.read', page: <Settings /> },
 ];
 
 const titleOf = (pathname: string): string => {
@@ -148,17 +200,30 @@ const Frame = ({ who }: { readonly who: Who }) => {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs" aria-label="Pages">
-        {mine.map(({ path, label }) => (
-          <NavLink
-            key={path}
-            component={Link}
-            to={path}
-            label={label}
-            onClick={close}
-            active={pathname === path || (path !== '/' && pathname.startsWith(`${path}/`))}
-            aria-current={pathname === path ? 'page' : undefined}
-          />
-        ))}
+        <ScrollArea type="auto" offsetScrollbars>
+          {PARTS.map((part) => {
+            const pages = mine.filter((place) => place.part === part);
+            return pages.length === 0 ? null : (
+              <div key={part}>
+                <Text size="xs" c="dimmed" fw={600} px="sm" pt="sm" pb={2}>
+                  {part}
+                </Text>
+                {pages.map(({ path, label }) => (
+                  <NavLink
+                    key={path}
+                    component={Link}
+                    to={path}
+                    label={label}
+                    py={5}
+                    onClick={close}
+                    active={pathname === path || (path !== '/' && pathname.startsWith(`${path}/`))}
+                    aria-current={pathname === path ? 'page' : undefined}
+                  />
+                ))}
+              </div>
+            );
+          })}
+        </ScrollArea>
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1}>
         <Suspense fallback={<Waiting />}>

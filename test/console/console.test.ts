@@ -173,7 +173,7 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
   it('tries a rule as it is written, back-tests it, publishes it and rolls it back', async () => {
     const { page } = browser;
     await page.goto('/policies');
-    await page.getByText('1 rules, 2 tests passed').waitFor();
+    await page.getByText('1 rule, 2 tests passed').waitFor();
     await page.getByLabel('A line, as somebody would type it').fill('sudo sh -c "reboot now"');
     await page.getByRole('alert').filter({ hasText: 'my-rules/no shutdown' }).waitFor();
     found.push(...(await browser.audit('policies')));

@@ -263,7 +263,7 @@ export interface components {
       format: string | null;
       destination: string | null;
       transport: string | null;
-      events: ("signed-in" | "sign-in-failed" | "session-started" | "session-refused" | "session-ended" | "command" | "command-settled" | "transfer" | "risk-changed" | "identification-required" | "identification-passed" | "identification-failed" | "identification-timed-out" | "credential-viewed" | "credential-view-refused" | "credential-changed" | "rating-changed" | "user-disabled" | "setting-changed" | "finding-changed" | "audit-changed" | "output-overflowed")[] | null;
+      events: ("signed-in" | "sign-in-failed" | "session-started" | "session-refused" | "session-ended" | "command" | "command-settled" | "transfer" | "risk-changed" | "identification-required" | "identification-passed" | "identification-failed" | "identification-timed-out" | "credential-viewed" | "credential-view-refused" | "credential-changed" | "rating-changed" | "user-disabled" | "setting-changed" | "finding-changed" | "audit-changed" | "exception-changed" | "output-overflowed")[] | null;
       commands: "audited" | "all" | null;
       minimumSeverity: "informational" | "low" | "medium" | "high" | "critical" | null;
       queueLimit: number | null;
@@ -310,7 +310,7 @@ export interface components {
       type: string;
       title: string;
       status: number;
-      code: "SP_API_SIGN_IN" | "SP_API_SIGN_IN_FAILED" | "SP_API_CODE_NEEDED" | "SP_API_LOCKED" | "SP_API_FORBIDDEN" | "SP_API_CROSS_SITE" | "SP_API_MALFORMED" | "SP_API_CURSOR" | "SP_API_UNKNOWN" | "SP_API_METHOD" | "SP_API_EXISTS" | "SP_API_CONFLICT" | "SP_API_CHANGED" | "SP_API_IF_MATCH" | "SP_API_INVALID" | "SP_API_KEY_REUSED" | "SP_API_KEY_BUSY" | "SP_API_TOO_LARGE" | "SP_API_MEDIA_TYPE" | "SP_API_TOO_MANY" | "SP_API_INTERNAL" | "SP_API_UNAVAILABLE";
+      code: "SP_API_SIGN_IN" | "SP_API_SIGN_IN_FAILED" | "SP_API_CODE_NEEDED" | "SP_API_LOCKED" | "SP_API_FORBIDDEN" | "SP_API_NOT_PROVEN" | "SP_API_CROSS_SITE" | "SP_API_MALFORMED" | "SP_API_CURSOR" | "SP_API_UNKNOWN" | "SP_API_METHOD" | "SP_API_EXISTS" | "SP_API_CONFLICT" | "SP_API_CHANGED" | "SP_API_IF_MATCH" | "SP_API_INVALID" | "SP_API_KEY_REUSED" | "SP_API_KEY_BUSY" | "SP_API_TOO_LARGE" | "SP_API_MEDIA_TYPE" | "SP_API_TOO_MANY" | "SP_API_INTERNAL" | "SP_API_UNAVAILABLE";
       detail: string;
       faults?: {
         where: string;
@@ -378,6 +378,17 @@ export interface components {
       suspicious: boolean;
       findings: string[];
     };
+    Rotation: {
+      id: string;
+      credential: string;
+      device: string;
+      actor: string;
+      method: string;
+      state: "prepared" | "sent" | "done" | "failed" | "unverified";
+      detail: string;
+      startedAt: string;
+      finishedAt: string | null;
+    };
     RuleMatch: {
       rule: string;
       description: string | null;
@@ -414,6 +425,8 @@ export interface components {
       bytesFromDevice: number | null;
       live: boolean;
       held: boolean;
+      risk: number | null;
+      suspicious: boolean;
     };
     SessionRisk: {
       session: string;
@@ -1418,11 +1431,83 @@ export interface paths {
       };
     };
   };
+  "/api/rotations": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          credential?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Rotation'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/credentials/{name}/rotation": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            by?: string;
+            method?: "chpasswd" | "sudo-chpasswd" | "passwd";
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              outcome: "done" | "failed" | "unverified" | "running";
+              id: string | null;
+              detail: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/ratings": {
     get: {
       parameters: {
         query?: {
           limit?: string;
+          after?: string;
+          sort?: "rating" | "drop" | "lastAccess" | "highRiskSessions" | "blockedCommands";
+          order?: "asc" | "desc";
+          q?: string;
         };
         header?: never;
         path?: never;
@@ -1435,6 +1520,7 @@ export interface paths {
           content: {
             "application/json": {
               items: components['schemas']['Rating'][];
+              next: string | null;
             };
           };
         };
@@ -1644,6 +1730,64 @@ export interface paths {
       };
     };
   };
+  "/api/me/reauthentication": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              waiting: components['schemas']['Reauthentication'][];
+              questions: ("password" | "totp")[];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            password?: string;
+            code?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/reauthentications": {
     get: {
       parameters: {
@@ -1826,6 +1970,7 @@ export interface paths {
         query?: {
           limit?: string;
           after?: string;
+          order?: "desc" | "asc";
           since?: string;
           until?: string;
           actor?: string;
@@ -2430,6 +2575,8 @@ export interface paths {
           credential?: string;
           session?: string;
           live?: "true" | "false";
+          sort?: "started" | "risk" | "duration";
+          order?: "desc" | "asc";
         };
         header?: never;
         path?: never;
@@ -2794,6 +2941,7 @@ export interface paths {
           session?: string;
           word?: string;
           outcome?: string;
+          sort?: "at" | "points";
           order?: "newest-first" | "oldest-first";
           audited?: "true" | "false";
         };
@@ -3142,6 +3290,8 @@ export interface paths {
         query?: {
           limit?: string;
           after?: string;
+          sort?: "submitted" | "score";
+          order?: "desc" | "asc";
           state?: "open" | "audited";
           user?: string;
           since?: string;
@@ -3456,6 +3606,8 @@ export interface paths {
         query?: {
           limit?: string;
           after?: string;
+          sort?: "time" | "score";
+          order?: "desc" | "asc";
           since?: string;
           user?: string;
           signal?: string;
@@ -3517,6 +3669,8 @@ export interface paths {
         query?: {
           limit?: string;
           after?: string;
+          sort?: "time" | "score";
+          order?: "desc" | "asc";
           since?: string;
           user?: string;
           status?: "new" | "under-review" | "escalated" | "pending-hr" | "expected" | "closed";

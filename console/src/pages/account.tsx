@@ -1,6 +1,7 @@
 // Who one is, one's own sessions, and the tokens that one's programs use.
 import {
   Alert,
+  Anchor,
   Badge,
   Button,
   Card,
@@ -16,6 +17,7 @@ import {
 } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useContext, useState } from 'react';
+import { Link } from 'react-router';
 import { api, taken } from '../api/client.ts';
 import { Moment, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
@@ -149,6 +151,7 @@ const Tokens = () => {
 };
 
 const MySessions = () => {
+  const who = useContext(WhoContext);
   const mine = useQuery({
     queryKey: ['my-sessions'],
     queryFn: () => taken(api.GET('/api/me/sessions', { params: { query: { limit: '20' } } })),
@@ -173,7 +176,13 @@ const MySessions = () => {
                 {items.map((session) => (
                   <Table.Tr key={session.id}>
                     <Table.Td>
-                      <Moment at={session.startedAt} />
+                      {who.permissions.includes('sessions.read') ? (
+                        <Anchor component={Link} to={`/sessions/${session.id}`}>
+                          <Moment at={session.startedAt} />
+                        </Anchor>
+                      ) : (
+                        <Moment at={session.startedAt} />
+                      )}
                     </Table.Td>
                     <Table.Td>
                       <Untrusted text={`${session.account}@${session.device}`} />

@@ -2,10 +2,10 @@
 import { Anchor, Badge, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, Filters, Listed, SINCE, useFilters, useOpened } from '../parts/table.tsx';
 import { Moment, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
@@ -92,37 +92,27 @@ const Detail = ({ id, close }: { readonly id: string; readonly close: () => void
   );
 };
 
+const queueFilters = [
+  SINCE,
+  { key: 'user', label: 'User' },
+  {
+    key: 'state',
+    label: 'State',
+    choices: [
+      { value: 'open', label: 'open' },
+      { value: 'audited', label: 'audited' },
+    ],
+  },
+];
+
 const AuditQueue = () => {
-  const [search, setSearch] = useSearchParams();
-  const since = sinceOf(search.get('since'));
-  const user = search.get('user') ?? undefined;
-  const state = (['open', 'audited'] as const).find((one) => one === search.get('state'));
-  const open = search.get('entry');
+  const asked = useFilters(queueFilters);
+  const [open, show] = useOpened('entry');
   const list = usePages(
-    ['audit-queue', since, user, state],
-    (after) =>
-      taken(
-        api.GET('/api/audit-queue', {
-          params: {
-            query: {
-              limit: '100',
-              ...(after === undefined ? {} : { after }),
-              ...(since === undefined ? {} : { since }),
-              ...(user === undefined ? {} : { user }),
-              ...(state === undefined ? {} : { state }),
-            },
-          },
-        }),
-      ),
+    ['audit-queue', asked],
+    (after) => taken(api.GET('/api/audit-queue', { params: { query: { ...asked, ...onePage(after) } } })),
     { every: 15_000 },
   );
-  const show = (id: string | null): void =>
-    setSearch((now) => {
-      const next = new URLSearchParams(now);
-      if (id === null) next.delete('entry');
-      else next.set('entry', id);
-      return next;
-    });
   const columns: readonly Column<Entry>[] = [
     {
       key: 'submittedAt',
@@ -162,38 +152,19 @@ const AuditQueue = () => {
   ];
   return (
     <Page title="Audit queue">
-      <Filters
-        filters={[
-          SINCE,
-          { key: 'user', label: 'User' },
-          {
-            key: 'state',
-            label: 'State',
-            choices: [
-              { value: 'open', label: 'open' },
-              { value: 'audited', label: 'audited' },
-            ],
-          },
-        ]}
-      />
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty title="Nothing to audit">
-              Suspicious sessions come here when the setting <code>session.submitHighRiskToAudit</code> says
-              so, and unusual looks at credentials.
-            </Empty>
-          ) : (
-            <DataTable
-              name="audit-queue"
-              columns={columns}
-              rows={rows}
-              rowKey={(row) => row.id}
-              more={list.more}
-            />
-          )
+      <Filters filters={queueFilters} />
+      <Listed
+        name="audit-queue"
+        columns={columns}
+        rowKey={(row) => row.id}
+        list={list}
+        nothing={
+          <Empty title="Nothing to audit">
+            Suspicious sessions come here when the setting <code>session.submitHighRiskToAudit</code> says so,
+            and unusual looks at credentials.
+          </Empty>
         }
-      </Shown>
+      />
       <Modal
         opened={open !== null}
         onClose={() => show(null)}
@@ -247,48 +218,28 @@ const viewColumns: readonly Column<View>[] = [
   },
 ];
 
+const viewFilters = [SINCE, { key: 'user', label: 'User' }, { key: 'credential', label: 'Credential' }];
+
 export const CredentialViews = () => {
-  const [search] = useSearchParams();
-  const since = sinceOf(search.get('since'));
-  const [user, credential] = [search.get('user') ?? undefined, search.get('credential') ?? undefined];
-  const list = usePages(['credential-views', since, user, credential], (after) =>
-    taken(
-      api.GET('/api/credential-views', {
-        params: {
-          query: {
-            limit: '100',
-            ...(after === undefined ? {} : { after }),
-            ...(since === undefined ? {} : { since }),
-            ...(user === undefined ? {} : { user }),
-            ...(credential === undefined ? {} : { credential }),
-          },
-        },
-      }),
-    ),
+  const asked = useFilters(viewFilters);
+  const list = usePages(['credential-views', asked], (after) =>
+    taken(api.GET('/api/credential-views', { params: { query: { ...asked, ...onePage(after) } } })),
   );
   return (
     <Page title="Credential views">
-      <Filters
-        filters={[SINCE, { key: 'user', label: 'User' }, { key: 'credential', label: 'Credential' }]}
-      />
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty title="Nobody has looked at a credential">
-              A grant with <em>may look at credentials</em> lets its users; each look has a reason and is
-              judged.
-            </Empty>
-          ) : (
-            <DataTable
-              name="credential-views"
-              columns={viewColumns}
-              rows={rows}
-              rowKey={(row) => row.id}
-              more={list.more}
-            />
-          )
+      <Filters filters={viewFilters} />
+      <Listed
+        name="credential-views"
+        columns={viewColumns}
+        rowKey={(row) => row.id}
+        list={list}
+        nothing={
+          <Empty title="Nobody has looked at a credential">
+            A grant with <em>may look at credentials</em> lets its users; each look has a reason and is
+            judged.
+          </Empty>
         }
-      </Shown>
+      />
     </Page>
   );
 };

@@ -1,38 +1,17 @@
 // Sessions by how unusual they are, with every reason in words; and who had to prove once more who they are.
-import { Anchor, Badge, Button, List } from '@mantine/core';
+import { Anchor, Badge, Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { Reasons, reasonsOf, Standing } from '../parts/standing.tsx';
+import { type Column, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
 import { Moment, plainText, Untrusted } from '../parts/text.tsx';
-import { Empty, Page, Shown, Told } from '../parts/told.tsx';
+import { Empty, Page, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
 
 type Risk = Shapes['SessionRisk'];
 type Reauthentication = Shapes['Reauthentication'];
-
-export const Findings = ({ risk }: { readonly risk: Risk }) =>
-  risk.findings.length === 0 ? (
-    <span>as usual</span>
-  ) : (
-    <List size="sm">
-      {risk.findings.map((finding) => (
-        <List.Item key={finding}>
-          <bdi>{plainText(finding, 400)}</bdi>
-        </List.Item>
-      ))}
-    </List>
-  );
-
-export const Standing = ({ risk }: { readonly risk: Risk }) => (
-  <Badge
-    variant="outline"
-    color={risk.suspiciousAt === null ? 'gray' : risk.standing === 'expected' ? 'teal' : 'red'}
-  >
-    {plainText(risk.standing)}
-  </Badge>
-);
 
 const riskColumns: readonly Column<Risk>[] = [
   {
@@ -59,65 +38,44 @@ const riskColumns: readonly Column<Risk>[] = [
     cell: (row) => <Standing risk={row} />,
     value: (row) => row.standing,
   },
-  { key: 'action', label: 'Done', cell: (row) => row.action, value: (row) => row.action },
+  { key: 'action', label: 'What was done', cell: (row) => row.action, value: (row) => row.action },
   {
     key: 'findings',
     label: 'Why',
-    cell: (row) => <Findings risk={row} />,
-    value: (row) => row.findings.join('; '),
+    cell: (row) => <Reasons risk={row} />,
+    value: (row) => reasonsOf(row).join('; '),
   },
 ];
 
+const riskFilters = [
+  SINCE,
+  { key: 'user', label: 'User' },
+  { key: 'suspicious', label: 'Standing', choices: [{ value: 'true', label: 'suspicious' }] },
+];
+
 const Behaviour = () => {
-  const [search] = useSearchParams();
-  const since = sinceOf(search.get('since'));
-  const user = search.get('user') ?? undefined;
-  const suspicious = search.get('suspicious') === 'true';
-  const list = usePages(['risks', since, user, suspicious], (after) =>
-    taken(
-      api.GET('/api/risks', {
-        params: {
-          query: {
-            limit: '100',
-            ...(after === undefined ? {} : { after }),
-            ...(since === undefined ? {} : { since }),
-            ...(user === undefined ? {} : { user }),
-            ...(suspicious ? { suspicious: 'true' as const } : {}),
-          },
-        },
-      }),
-    ),
+  const asked = useFilters(riskFilters);
+  const list = usePages(['risks', asked], (after) =>
+    taken(api.GET('/api/risks', { params: { query: { ...asked, ...onePage(after) } } })),
   );
   return (
     <Page title="Behaviour analysis">
-      <Filters
-        filters={[
-          SINCE,
-          { key: 'user', label: 'User' },
-          { key: 'suspicious', label: 'Standing', choices: [{ value: 'true', label: 'suspicious' }] },
-        ]}
-      />
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty title="Nothing here">
-              Each session is measured against what its user usually does. How much counts is under{' '}
-              <Anchor component={Link} to="/settings" underline="always">
-                Settings
-              </Anchor>
-              .
-            </Empty>
-          ) : (
-            <DataTable
-              name="behaviour"
-              columns={riskColumns}
-              rows={rows}
-              rowKey={(row) => row.session}
-              more={list.more}
-            />
-          )
+      <Filters filters={riskFilters} />
+      <Listed
+        name="behaviour"
+        columns={riskColumns}
+        rowKey={(row) => row.session}
+        list={list}
+        nothing={
+          <Empty title="Nothing here">
+            Each session is measured against what its user usually does. How much counts is under{' '}
+            <Anchor component={Link} to="/settings" underline="always">
+              Settings
+            </Anchor>
+            .
+          </Empty>
         }
-      </Shown>
+      />
     </Page>
   );
 };
@@ -147,27 +105,26 @@ const Waive = ({ row }: { readonly row: Reauthentication }) => {
 
 const OUTCOMES: Readonly<Record<string, string>> = { passed: 'teal', waiting: 'yellow', waived: 'gray' };
 
+const reauthenticationFilters = [
+  SINCE,
+  { key: 'user', label: 'User' },
+  {
+    key: 'outcome',
+    label: 'Outcome',
+    choices: ['waiting', 'passed', 'failed', 'timed-out', 'waived'].map((value) => ({
+      value,
+      label: value,
+    })),
+  },
+];
+
 export const Reauthentications = () => {
   const may = useMay();
-  const [search] = useSearchParams();
-  const since = sinceOf(search.get('since'));
-  const [user, outcome] = [search.get('user') ?? undefined, search.get('outcome') ?? undefined];
+  const asked = useFilters(reauthenticationFilters);
   const list = usePages(
-    ['reauthentications', since, user, outcome],
+    ['reauthentications', asked],
     (after) =>
-      taken(
-        api.GET('/api/reauthentications', {
-          params: {
-            query: {
-              limit: '100',
-              ...(after === undefined ? {} : { after }),
-              ...(since === undefined ? {} : { since }),
-              ...(user === undefined ? {} : { user }),
-              ...(outcome === undefined ? {} : { outcome }),
-            },
-          },
-        }),
-      ),
+      taken(api.GET('/api/reauthentications', { params: { query: { ...asked, ...onePage(after) } } })),
     { every: 5_000 },
   );
   const columns: readonly Column<Reauthentication>[] = [
@@ -239,41 +196,22 @@ export const Reauthentications = () => {
   ];
   return (
     <Page title="Re-authentications">
-      <Filters
-        filters={[
-          SINCE,
-          { key: 'user', label: 'User' },
-          {
-            key: 'outcome',
-            label: 'Outcome',
-            choices: ['waiting', 'passed', 'failed', 'timed-out', 'waived'].map((value) => ({
-              value,
-              label: value,
-            })),
-          },
-        ]}
-      />
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty title="Nobody was asked">
-              Users are asked when their rating falls; when, is under{' '}
-              <Anchor component={Link} to="/settings" underline="always">
-                Settings
-              </Anchor>
-              . You can ask from a user’s rating.
-            </Empty>
-          ) : (
-            <DataTable
-              name="reauthentications"
-              columns={columns}
-              rows={rows}
-              rowKey={(row) => row.id}
-              more={list.more}
-            />
-          )
+      <Filters filters={reauthenticationFilters} />
+      <Listed
+        name="reauthentications"
+        columns={columns}
+        rowKey={(row) => row.id}
+        list={list}
+        nothing={
+          <Empty title="Nobody was asked">
+            Users are asked when their rating falls; when, is under{' '}
+            <Anchor component={Link} to="/settings" underline="always">
+              Settings
+            </Anchor>
+            . You can ask from a user’s rating.
+          </Empty>
         }
-      </Shown>
+      />
     </Page>
   );
 };

@@ -1,17 +1,18 @@
 // The trail: who changed, ordered, published or viewed what.
-import { Code } from '@mantine/core';
-import { useSearchParams } from 'react-router';
+import { Anchor, Code } from '@mantine/core';
+import { Link } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
 import { Moment, plainText, Untrusted } from '../parts/text.tsx';
-import { Empty, Page, Shown } from '../parts/told.tsx';
+import { Empty, Page } from '../parts/told.tsx';
 
 type Change = Shapes['Change'];
 
 const detailOf = ({ before, after }: Change): string => {
   const keys = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   return keys
+    .filter((key) => before?.[key] !== undefined || (after?.[key] ?? '') !== '')
     .map((key) => {
       const [was, is] = [before?.[key], after?.[key]];
       const text = (value: unknown): string =>
@@ -23,15 +24,41 @@ const detailOf = ({ before, after }: Change): string => {
     .join('; ');
 };
 
+/** The end of a session's id is enough to tell it from others on the page. */
+const SessionLink = ({ id }: { readonly id: string }) =>
+  /^[0-9a-f-]{36}$/.test(id) ? (
+    <Anchor component={Link} to={`/sessions/${id}`} title={id} className="nowrap">
+      session …{id.slice(-6)}
+    </Anchor>
+  ) : (
+    <Untrusted text={id} limit={60} />
+  );
+
 const columns: readonly Column<Change>[] = [
   { key: 'at', label: 'At', cell: (row) => <Moment at={row.at} />, value: (row) => row.at },
   { key: 'actor', label: 'Who', cell: (row) => <Untrusted text={row.actor} />, value: (row) => row.actor },
-  { key: 'action', label: 'Did', cell: (row) => <Untrusted text={row.action} />, value: (row) => row.action },
+  {
+    key: 'action',
+    label: 'Did',
+    cell: (row) => (
+      <span className="nowrap">
+        <Untrusted text={row.action} />
+      </span>
+    ),
+    value: (row) => row.action,
+  },
   { key: 'kind', label: 'Kind', cell: (row) => <Untrusted text={row.kind} />, value: (row) => row.kind },
   {
     key: 'name',
     label: 'To',
-    cell: (row) => <Untrusted text={row.name} limit={60} />,
+    cell: (row) =>
+      row.kind === 'session' || row.kind === 'recording' ? (
+        <SessionLink id={row.name} />
+      ) : (
+        <span className={row.name.length <= 30 ? 'nowrap' : ''}>
+          <Untrusted text={row.name} limit={60} />
+        </span>
+      ),
     value: (row) => row.name,
   },
   {
@@ -39,7 +66,7 @@ const columns: readonly Column<Change>[] = [
     label: 'What',
     cell: (row) => {
       const detail = detailOf(row);
-      return detail === '' ? null : <Code>{plainText(detail, 300)}</Code>;
+      return detail === '' ? null : <Code className="command">{plainText(detail, 300)}</Code>;
     },
     value: detailOf,
   },
@@ -69,33 +96,20 @@ const filters = [
 ];
 
 const Changes = () => {
-  const [search] = useSearchParams();
-  const query: Record<string, string> = {};
-  for (const key of ['actor', 'kind', 'name']) {
-    const value = search.get(key);
-    if (value !== null) query[key] = value;
-  }
-  const since = sinceOf(search.get('since'));
-  if (since !== undefined) query['since'] = since;
-  const list = usePages(['changes', query], (after) =>
-    taken(
-      api.GET('/api/changes', {
-        params: { query: { ...query, limit: '100', ...(after === undefined ? {} : { after }) } },
-      }),
-    ),
+  const asked = useFilters(filters);
+  const list = usePages(['changes', asked], (after) =>
+    taken(api.GET('/api/changes', { params: { query: { ...asked, ...onePage(after) } } })),
   );
   return (
     <Page title="Trail">
       <Filters filters={filters} />
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty title="Nothing here">What administrators and auditors do is kept here.</Empty>
-          ) : (
-            <DataTable name="trail" columns={columns} rows={rows} rowKey={({ id }) => id} more={list.more} />
-          )
-        }
-      </Shown>
+      <Listed
+        name="trail"
+        columns={columns}
+        rowKey={({ id }) => id}
+        list={list}
+        nothing={<Empty title="Nothing here">What administrators and auditors do is kept here.</Empty>}
+      />
     </Page>
   );
 };

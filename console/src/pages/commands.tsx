@@ -3,8 +3,8 @@ import { Anchor, SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useSearchParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, DataTable, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
 import { CommandText, Criticality, Moment, Outcome, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown } from '../parts/told.tsx';
 
@@ -135,16 +135,8 @@ const filters = [
   { key: 'audited', label: 'Rules', choices: [{ value: 'true', label: 'met a rule' }] },
 ];
 
-const useQueryOf = (search: URLSearchParams): Record<string, string> => {
-  const query: Record<string, string> = {};
-  for (const key of ['user', 'device', 'credential', 'session', 'word', 'outcome', 'audited']) {
-    const value = search.get(key);
-    if (value !== null) query[key] = value;
-  }
-  const since = sinceOf(search.get('since'));
-  if (since !== undefined) query['since'] = since;
-  return query;
-};
+/** Sessions have no field to be typed into: rows of other pages lead here with one. */
+const all = [...filters, { key: 'session', label: 'Session' }];
 
 const nothing = (
   <Empty title="No commands">
@@ -153,40 +145,18 @@ const nothing = (
   </Empty>
 );
 
-const Log = ({ search }: { readonly search: URLSearchParams }) => {
-  const { audited, ...query } = useQueryOf(search);
+const Log = () => {
+  const asked = useFilters(all);
   const list = usePages(
-    ['commands', query, audited],
-    (after) =>
-      taken(
-        api.GET('/api/commands', {
-          params: {
-            query: {
-              ...query,
-              limit: '100',
-              ...(audited === 'true' ? { audited: 'true' as const } : {}),
-              ...(after === undefined ? {} : { after }),
-            },
-          },
-        }),
-      ),
+    ['commands', asked],
+    (after) => taken(api.GET('/api/commands', { params: { query: { ...asked, ...onePage(after) } } })),
     { every: 10_000 },
   );
-  return (
-    <Shown query={list}>
-      {(rows) =>
-        rows.length === 0 ? (
-          nothing
-        ) : (
-          <DataTable name="commands" columns={columns} rows={rows} rowKey={({ id }) => id} more={list.more} />
-        )
-      }
-    </Shown>
-  );
+  return <Listed name="commands" columns={columns} rowKey={({ id }) => id} list={list} nothing={nothing} />;
 };
 
 const Counts = ({ by, search }: { readonly by: By; readonly search: URLSearchParams }) => {
-  const { audited: _, ...query } = useQueryOf(search);
+  const { audited: _, ...query } = useFilters(all);
   const counts = useQuery({
     queryKey: ['counts', by, query],
     queryFn: () =>
@@ -234,7 +204,7 @@ const Commands = () => {
         data={[...VIEWS]}
       />
       <Filters filters={filters} />
-      {by === undefined ? <Log search={search} /> : <Counts by={by} search={search} />}
+      {by === undefined ? <Log /> : <Counts by={by} search={search} />}
     </Page>
   );
 };

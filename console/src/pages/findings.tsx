@@ -1,7 +1,6 @@
 // What does not fit a user and what it adds up to: threats with their timeline and what people made of them, findings, and
 // the report of the week. Indicators to look into, never proof.
 import {
-  Alert,
   Anchor,
   Badge,
   Button,
@@ -16,10 +15,10 @@ import {
 } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, Filters, Listed, SINCE, useFilters, useOpened } from '../parts/table.tsx';
 import { Moment, plainText, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
@@ -156,37 +155,19 @@ const Detail = ({ id }: { readonly id: string }) => {
 
 const nothing = (
   <Empty title="Nothing was found">
-    What users do is scanned for what does not fit them; <code>sallyport watch</code> and{' '}
-    <code>sallyport finding</code> tell more.
+    What users do is scanned for what does not fit them, and what is found appears here by itself. Sign-ins to
+    other systems make it see more (<code>sallyport finding import</code>), and users on a watch list are
+    looked at more closely (<code>sallyport watch add</code>).
   </Empty>
 );
 
-const useFilter = (): Record<string, string> => {
-  const [search] = useSearchParams();
-  const query: Record<string, string> = {};
-  const [user, since] = [search.get('user'), sinceOf(search.get('since'))];
-  if (user !== null) query['user'] = user;
-  if (since !== undefined) query['since'] = since;
-  return query;
-};
+const filters = [SINCE, { key: 'user', label: 'User' }];
 
 const Threats = () => {
-  const [search, setSearch] = useSearchParams();
-  const query = useFilter();
-  const open = search.get('threat');
-  const show = (id: string | null): void =>
-    setSearch((now) => {
-      const next = new URLSearchParams(now);
-      if (id === null) next.delete('threat');
-      else next.set('threat', id);
-      return next;
-    });
-  const list = usePages(['threats', query], (after) =>
-    taken(
-      api.GET('/api/threats', {
-        params: { query: { ...query, limit: '100', ...(after === undefined ? {} : { after }) } },
-      }),
-    ),
+  const asked = useFilters(filters);
+  const [open, show] = useOpened('threat');
+  const list = usePages(['threats', asked], (after) =>
+    taken(api.GET('/api/threats', { params: { query: { ...asked, ...onePage(after) } } })),
   );
   const columns: readonly Column<Threat>[] = [
     {
@@ -223,21 +204,7 @@ const Threats = () => {
   ];
   return (
     <>
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            nothing
-          ) : (
-            <DataTable
-              name="threats"
-              columns={columns}
-              rows={rows}
-              rowKey={(row) => row.id}
-              more={list.more}
-            />
-          )
-        }
-      </Shown>
+      <Listed name="threats" columns={columns} rowKey={(row) => row.id} list={list} nothing={nothing} />
       <Modal
         opened={open !== null}
         onClose={() => show(null)}
@@ -272,13 +239,9 @@ const Expected = ({ finding }: { readonly finding: Finding }) => {
 
 const Singles = () => {
   const may = useMay();
-  const query = useFilter();
-  const list = usePages(['findings', query], (after) =>
-    taken(
-      api.GET('/api/findings', {
-        params: { query: { ...query, limit: '100', ...(after === undefined ? {} : { after }) } },
-      }),
-    ),
+  const asked = useFilters(filters);
+  const list = usePages(['findings', asked], (after) =>
+    taken(api.GET('/api/findings', { params: { query: { ...asked, ...onePage(after) } } })),
   );
   const columns: readonly Column<Finding>[] = [
     { key: 'lastAt', label: 'Last', cell: (row) => <Moment at={row.lastAt} />, value: (row) => row.lastAt },
@@ -309,23 +272,7 @@ const Singles = () => {
       value: () => null,
     },
   ];
-  return (
-    <Shown query={list}>
-      {(rows) =>
-        rows.length === 0 ? (
-          nothing
-        ) : (
-          <DataTable
-            name="findings"
-            columns={columns}
-            rows={rows}
-            rowKey={(row) => row.id}
-            more={list.more}
-          />
-        )
-      }
-    </Shown>
-  );
+  return <Listed name="findings" columns={columns} rowKey={(row) => row.id} list={list} nothing={nothing} />;
 };
 
 const Findings = () => (
@@ -337,10 +284,10 @@ const Findings = () => (
       </Button>
     }
   >
-    <Alert variant="outline" color="gray">
+    <Text size="sm" c="dimmed">
       Findings are indicators to look into, never proof of wrongdoing.
-    </Alert>
-    <Filters filters={[SINCE, { key: 'user', label: 'User' }]} />
+    </Text>
+    <Filters filters={filters} />
     <Tabs defaultValue="threats" keepMounted={false}>
       <Tabs.List>
         <Tabs.Tab value="threats">Threats</Tabs.Tab>

@@ -1,11 +1,13 @@
-// What needs somebody's eyes now: sessions that go on, those that are held, commands that wait for a second person, what
-// was blocked today, and who is met by rules most.
+// What needs somebody's eyes now: sessions that go on with how unusual each is, those that are held, commands that wait
+// for a second person, what was blocked today, who submits most, and whose rating is worst.
 import { Anchor, Badge, Button, Card, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import { Link } from 'react-router';
-import { api, taken } from '../api/client.ts';
+import { api, type Shapes, taken } from '../api/client.ts';
 import { type LiveSession, useLive } from '../parts/live.ts';
+import { onePage } from '../parts/pages.ts';
+import { reasonsOf, Standing } from '../parts/standing.tsx';
 import { CommandText, Moment, Outcome, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told, Waiting } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
@@ -28,7 +30,42 @@ const Figure = ({ label, value }: { readonly label: string; readonly value: numb
   </Card>
 );
 
-const LiveTable = ({ sessions }: { readonly sessions: readonly LiveSession[] }) =>
+type Risk = Shapes['SessionRisk'];
+
+/** The risk of each session that goes on; empty for those who may not see ratings. */
+const useLiveRisks = (sessions: readonly LiveSession[] | undefined): ReadonlyMap<string, Risk> => {
+  const may = useMay();
+  const risks = useQuery({
+    queryKey: ['live-risks'],
+    queryFn: () => taken(api.GET('/api/risks', { params: { query: onePage(undefined, 500) } })),
+    enabled: may('ratings.read') && sessions !== undefined && sessions.length > 0,
+    refetchInterval: 5_000,
+  });
+  return new Map((risks.data?.items ?? []).map((risk) => [risk.session, risk]));
+};
+
+/** Held ones first, then the most unusual. */
+const byUrgency =
+  (risks: ReadonlyMap<string, Risk>) =>
+  (a: LiveSession, b: LiveSession): number =>
+    Number(b.held) - Number(a.held) || (risks.get(b.id)?.score ?? 0) - (risks.get(a.id)?.score ?? 0);
+
+const RiskOf = ({ risk }: { readonly risk: Risk | undefined }) =>
+  risk === undefined ? (
+    <span>–</span>
+  ) : (
+    <span title={reasonsOf(risk).join('\n')}>
+      {risk.score} {risk.suspiciousAt === null ? null : <Standing risk={risk} />}
+    </span>
+  );
+
+const LiveTable = ({
+  sessions,
+  risks,
+}: {
+  readonly sessions: readonly LiveSession[];
+  readonly risks: ReadonlyMap<string, Risk>;
+}) =>
   sessions.length === 0 ? (
     <Empty title="Nobody is connected">Sessions appear here the moment they start.</Empty>
   ) : (
@@ -40,11 +77,12 @@ const LiveTable = ({ sessions }: { readonly sessions: readonly LiveSession[] }) 
             <Table.Th scope="col">Device</Table.Th>
             <Table.Th scope="col">From</Table.Th>
             <Table.Th scope="col">Since</Table.Th>
+            <Table.Th scope="col">Risk</Table.Th>
             <Table.Th scope="col">State</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {sessions.map((session) => (
+          {[...sessions].sort(byUrgency(risks)).map((session) => (
             <Table.Tr key={session.id}>
               <Table.Td>
                 <Anchor component={Link} to={`/sessions/${session.id}`}>
@@ -57,6 +95,9 @@ const LiveTable = ({ sessions }: { readonly sessions: readonly LiveSession[] }) 
               <Table.Td>{session.sourceAddress}</Table.Td>
               <Table.Td>
                 <Moment at={session.startedAt} />
+              </Table.Td>
+              <Table.Td>
+                <RiskOf risk={risks.get(session.id)} />
               </Table.Td>
               <Table.Td>
                 {session.held ? (
@@ -131,8 +172,65 @@ const Approvals = () => {
   );
 };
 
+/** Whom to look at first. */
+const LowestRatings = () => {
+  const ratings = useQuery({
+    queryKey: ['ratings', 'lowest'],
+    queryFn: () => taken(api.GET('/api/ratings', { params: { query: { limit: '5' } } })),
+    refetchInterval: 30_000,
+  });
+  return (
+    <Card withBorder>
+      <Title order={2}>Users at risk</Title>
+      <Shown query={ratings}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="No users yet">
+              Add them under{' '}
+              <Anchor component={Link} to="/users" underline="always">
+                Users
+              </Anchor>
+              .
+            </Empty>
+          ) : (
+            <Table aria-label="Users at risk">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th scope="col">User</Table.Th>
+                  <Table.Th scope="col">Rating of 10</Table.Th>
+                  <Table.Th scope="col">Suspicious sessions</Table.Th>
+                  <Table.Th scope="col">Blocked commands</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {items.map((one) => (
+                  <Table.Tr key={one.user}>
+                    <Table.Td>
+                      <Anchor component={Link} to={`/ratings/${encodeURIComponent(one.user)}`}>
+                        <Untrusted text={one.user} />
+                      </Anchor>
+                    </Table.Td>
+                    <Table.Td>{one.rating.toFixed(2)}</Table.Td>
+                    <Table.Td>{one.highRiskSessions}</Table.Td>
+                    <Table.Td>{one.blockedCommands}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          )
+        }
+      </Shown>
+    </Card>
+  );
+};
+
+/** Of the users of today, those that the chart has room for. */
+const MOST_SHOWN = 8;
+
 export const Overview = () => {
+  const may = useMay();
   const { sessions, commands } = useLive();
+  const risks = useLiveRisks(sessions);
   const since = midnight();
   const blocked = useQuery({
     queryKey: ['blocked', since],
@@ -145,7 +243,7 @@ export const Overview = () => {
     queryFn: () =>
       taken(
         api.GET('/api/command-counts/{by}', {
-          params: { path: { by: 'user' }, query: { since, limit: '8' } },
+          params: { path: { by: 'user' }, query: { since, limit: '500' } },
         }),
       ),
     refetchInterval: 15_000,
@@ -163,7 +261,7 @@ export const Overview = () => {
       <Approvals />
       <Card withBorder>
         <Title order={2}>Live sessions</Title>
-        {sessions === undefined ? <Waiting /> : <LiveTable sessions={sessions} />}
+        {sessions === undefined ? <Waiting /> : <LiveTable sessions={sessions} risks={risks} />}
       </Card>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Card withBorder>
@@ -206,13 +304,14 @@ export const Overview = () => {
                 <Empty title="No commands today">What users submit is counted here.</Empty>
               ) : (
                 <Suspense fallback={<Waiting />}>
-                  <CountChart counts={items} />
+                  <CountChart counts={items.slice(0, MOST_SHOWN)} />
                 </Suspense>
               )
             }
           </Shown>
         </Card>
       </SimpleGrid>
+      {may('ratings.read') ? <LowestRatings /> : null}
       {commands.length === 0 ? null : (
         <Card withBorder>
           <Title order={2}>Just now</Title>

@@ -24,7 +24,7 @@ import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
 import { RuleEditor } from '../parts/editor.tsx';
-import { CommandText, Criticality, Moment, plainText, Untrusted } from '../parts/text.tsx';
+import { CommandText, Criticality, counted, Moment, plainText, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
 
@@ -414,7 +414,7 @@ const Edited = ({ file, isNew }: { readonly file: File; readonly isNew: boolean 
             <Badge variant="outline">a pack that ships: read only</Badge>
           ) : valid.data === undefined ? null : valid.data.problems.length === 0 ? (
             <Badge color="teal" variant="outline">
-              {valid.data.rules} rules, {valid.data.tests} tests passed
+              {counted(valid.data.rules, 'rule')}, {counted(valid.data.tests, 'test')} passed
             </Badge>
           ) : (
             <Badge color="red" variant="outline">
@@ -496,7 +496,7 @@ const Policies = () => {
           return (
             <Stack>
               <Text size="sm" c="dimmed">
-                {rules} rules in force, version <code>{version}</code>
+                {counted(rules, 'rule')} in force, version <code>{version}</code>
               </Text>
               {problems.length > 0 ? (
                 <Alert

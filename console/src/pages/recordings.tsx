@@ -4,8 +4,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
 import { CommandText, Moment, shownBytes, shownSeconds, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown } from '../parts/told.tsx';
 
@@ -63,6 +63,8 @@ const columns: readonly Column<Recording>[] = [
   },
 ];
 
+const filters = [SINCE, { key: 'user', label: 'User' }, { key: 'device', label: 'Device' }];
+
 const Hits = ({ q }: { readonly q: string }) => {
   const hits = useQuery({
     queryKey: ['recording-search', q],
@@ -119,22 +121,9 @@ const Recordings = () => {
   const [search, setSearch] = useSearchParams();
   const q = search.get('q') ?? '';
   const [typed, setTyped] = useState(q);
-  const since = sinceOf(search.get('since'));
-  const [user, device] = [search.get('user') ?? undefined, search.get('device') ?? undefined];
-  const list = usePages(['recordings', since, user, device], (after) =>
-    taken(
-      api.GET('/api/recordings', {
-        params: {
-          query: {
-            limit: '100',
-            ...(after === undefined ? {} : { after }),
-            ...(since === undefined ? {} : { since }),
-            ...(user === undefined ? {} : { user }),
-            ...(device === undefined ? {} : { device }),
-          },
-        },
-      }),
-    ),
+  const asked = useFilters(filters);
+  const list = usePages(['recordings', asked], (after) =>
+    taken(api.GET('/api/recordings', { params: { query: { ...asked, ...onePage(after) } } })),
   );
   return (
     <Page title="Recordings">
@@ -161,22 +150,14 @@ const Recordings = () => {
       </form>
       {q === '' ? (
         <>
-          <Filters filters={[SINCE, { key: 'user', label: 'User' }, { key: 'device', label: 'Device' }]} />
-          <Shown query={list}>
-            {(rows) =>
-              rows.length === 0 ? (
-                <Empty title="No recordings">Each session is recorded from its first moment on.</Empty>
-              ) : (
-                <DataTable
-                  name="recordings"
-                  columns={columns}
-                  rows={rows}
-                  rowKey={({ id }) => id}
-                  more={list.more}
-                />
-              )
-            }
-          </Shown>
+          <Filters filters={filters} />
+          <Listed
+            name="recordings"
+            columns={columns}
+            rowKey={({ id }) => id}
+            list={list}
+            nothing={<Empty title="No recordings">Each session is recorded from its first moment on.</Empty>}
+          />
         </>
       ) : (
         <Hits q={q} />

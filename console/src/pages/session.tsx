@@ -19,11 +19,19 @@ import { lazy, Suspense, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
 import { usePages } from '../parts/pages.ts';
+import { Reasons, Standing } from '../parts/standing.tsx';
 import { type Column, DataTable } from '../parts/table.tsx';
-import { CommandText, Moment, Outcome, shownBytes, shownSeconds, Untrusted } from '../parts/text.tsx';
+import {
+  CommandText,
+  inWords,
+  Moment,
+  Outcome,
+  shownBytes,
+  shownSeconds,
+  Untrusted,
+} from '../parts/text.tsx';
 import { Empty, Page, Shown, Told, Waiting } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
-import { Findings, Standing } from './behaviour.tsx';
 import { SessionState } from './sessions.tsx';
 
 const Player = lazy(() => import('../player/player.tsx'));
@@ -56,7 +64,7 @@ const Facts = ({ session }: { readonly session: Session }) => (
         <Moment at={session.endedAt} />
       </Fact>
       <Fact label="From">{session.source}</Fact>
-      <Fact label="Signed in by">{session.authentication}</Fact>
+      <Fact label="Signed in by">{inWords(session.authentication)}</Fact>
       <Fact label="Client">
         <Untrusted text={session.client} />
       </Fact>
@@ -69,7 +77,7 @@ const Facts = ({ session }: { readonly session: Session }) => (
       <Fact label="Grant">
         <Untrusted text={session.grant} />
       </Fact>
-      <Fact label="Way">{session.via}</Fact>
+      <Fact label="Device chosen by">{inWords(session.via)}</Fact>
       <Fact label="Input">{shownBytes(session.bytesFromClient)}</Fact>
       <Fact label="Output">{shownBytes(session.bytesFromDevice)}</Fact>
     </SimpleGrid>
@@ -309,7 +317,7 @@ const Risk = ({ session }: { readonly session: Session }) => {
             <Standing risk={shown} />
             {shown.action === '' ? null : <Badge variant="outline">{shown.action}</Badge>}
           </Group>
-          <Findings risk={shown} />
+          <Reasons risk={shown} />
           {shown.suspiciousAt !== null && shown.standing === 'suspicious' && may('ratings.write') ? (
             <Group>
               <Button variant="default" loading={expected.isPending} onClick={() => expected.mutate()}>

@@ -1,17 +1,25 @@
 // All sessions, newest first, with filters in the address.
 import { Anchor, Badge } from '@mantine/core';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, SINCE, sinceOf } from '../parts/table.tsx';
-import { Moment, shownBytes, shownSeconds, Untrusted } from '../parts/text.tsx';
-import { Empty, Page, Shown } from '../parts/told.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
+import { inWords, Moment, shownBytes, shownSeconds, Untrusted } from '../parts/text.tsx';
+import { Empty, Page } from '../parts/told.tsx';
 
 type Session = Shapes['Session'];
 
 const seconds = (session: Session): number =>
   ((session.endedAt === null ? Date.now() : Date.parse(session.endedAt)) - Date.parse(session.startedAt)) /
   1000;
+
+const ENDS: Readonly<Record<string, string>> = {
+  'client-closed': 'left by the user',
+  'device-closed': 'ended by the device',
+};
+
+const shownEnd = (reason: string | null): string =>
+  reason === null ? 'ended' : (ENDS[reason] ?? inWords(reason));
 
 export const SessionState = ({ session }: { readonly session: Session }) => {
   if (session.held)
@@ -26,7 +34,7 @@ export const SessionState = ({ session }: { readonly session: Session }) => {
         live
       </Badge>
     );
-  return <Untrusted text={session.endReason ?? 'ended'} />;
+  return shownEnd(session.endReason);
 };
 
 const columns: readonly Column<Session>[] = [
@@ -77,7 +85,7 @@ const columns: readonly Column<Session>[] = [
     key: 'state',
     label: 'State',
     cell: (session) => <SessionState session={session} />,
-    value: (session) => (session.live ? (session.held ? 'held' : 'live') : (session.endReason ?? 'ended')),
+    value: (session) => (session.live ? (session.held ? 'held' : 'live') : shownEnd(session.endReason)),
   },
 ];
 
@@ -90,56 +98,31 @@ const filters = [
 ];
 
 const Sessions = () => {
-  const [search] = useSearchParams();
-  const since = sinceOf(search.get('since'));
-  const pick = (key: string): string | undefined => search.get(key) ?? undefined;
-  const [user, device, credential] = [pick('user'), pick('device'), pick('credential')];
-  const live = search.get('live') === 'true';
+  const asked = useFilters(filters);
   const list = usePages(
-    ['sessions', since, user, device, credential, live],
-    (after) =>
-      taken(
-        api.GET('/api/sessions', {
-          params: {
-            query: {
-              limit: '100',
-              ...(after === undefined ? {} : { after }),
-              ...(since === undefined ? {} : { since }),
-              ...(user === undefined ? {} : { user }),
-              ...(device === undefined ? {} : { device }),
-              ...(credential === undefined ? {} : { credential }),
-              ...(live ? { live: 'true' as const } : {}),
-            },
-          },
-        }),
-      ),
+    ['sessions', asked],
+    (after) => taken(api.GET('/api/sessions', { params: { query: { ...asked, ...onePage(after) } } })),
     { every: 10_000 },
   );
   return (
     <Page title="Sessions">
       <Filters filters={filters} />
-      <Shown query={list}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <Empty title="No sessions">
-              Nobody has connected{search.size > 0 ? ' in what the filters leave' : ' yet'}. Users, devices
-              and{' '}
-              <Anchor component={Link} to="/grants" underline="always">
-                grants
-              </Anchor>{' '}
-              say who may.
-            </Empty>
-          ) : (
-            <DataTable
-              name="sessions"
-              columns={columns}
-              rows={rows}
-              rowKey={({ id }) => id}
-              more={list.more}
-            />
-          )
+      <Listed
+        name="sessions"
+        columns={columns}
+        rowKey={({ id }) => id}
+        list={list}
+        nothing={
+          <Empty title="No sessions">
+            Nobody has connected{Object.keys(asked).length > 0 ? ' in what the filters leave' : ' yet'}.
+            Users, devices and{' '}
+            <Anchor component={Link} to="/grants" underline="always">
+              grants
+            </Anchor>{' '}
+            say who may.
+          </Empty>
         }
-      </Shown>
+      />
     </Page>
   );
 };

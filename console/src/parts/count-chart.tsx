@@ -16,6 +16,7 @@ const CountChart = ({ counts }: { readonly counts: readonly Shapes['CommandCount
       dataKey="of"
       type="stacked"
       withLegend
+      maxBarWidth={48}
       series={[
         { name: 'Ran', color: 'cyan.7' },
         { name: 'Stopped', color: 'red.7' },

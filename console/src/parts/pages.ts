@@ -13,6 +13,15 @@ export interface PagedList<T> {
   readonly more: (() => void) | undefined;
 }
 
+/** The part of a query that asks for a page. */
+export const onePage = (
+  after: string | undefined,
+  limit = 100,
+): { readonly limit: string; readonly after?: string } => ({
+  limit: String(limit),
+  ...(after === undefined ? {} : { after }),
+});
+
 export const usePages = <T>(
   key: readonly unknown[],
   read: (after: string | undefined) => Promise<OnePage<T>>,

@@ -1,8 +1,12 @@
 // A table of what the API lists: sorted by a click on a heading, with the order in the page's address, more rows on demand,
-// and everything that is loaded as CSV. Filters are the page's, also in its address (Filters below).
-import { Button, Group, Select, Table, TextInput, UnstyledButton } from '@mantine/core';
+// and everything that is loaded as CSV. Filters are the page's, also in its address (Filters below). Listed is the whole
+// of it: what waits, what went wrong, what to do when there is nothing, or the table.
+import { Button, Group, Select, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
+import type { PagedList } from './pages.ts';
+import { counted } from './text.tsx';
+import { Shown } from './told.tsx';
 
 export interface Column<T> {
   readonly key: string;
@@ -113,7 +117,9 @@ export const DataTable = <T,>({
       </Table.ScrollContainer>
       <Group justify="space-between">
         {more === undefined ? (
-          <span>{rows.length} rows</span>
+          <Text size="sm" c="dimmed">
+            {counted(rows.length, 'row')}
+          </Text>
         ) : (
           <Button variant="default" onClick={more}>
             More
@@ -185,6 +191,47 @@ export const sinceOf = (span: string | null): string | undefined => {
   if (hours === undefined) return undefined;
   return new Date(Math.floor(Date.now() / 60_000) * 60_000 - hours * 3_600_000).toISOString();
 };
+
+/** What the filters in the page's address ask for; empty ones are left out. */
+export const useFilters = (filters: readonly Filter[]): Readonly<Record<string, string>> => {
+  const [search] = useSearchParams();
+  const asked: Record<string, string> = {};
+  for (const { key } of filters) {
+    const value = key === SINCE.key ? sinceOf(search.get(key)) : search.get(key);
+    if (value !== null && value !== undefined && value !== '') asked[key] = value;
+  }
+  return asked;
+};
+
+/** Which one of the rows is looked at closer, by the page's address. */
+export const useOpened = (key: string): readonly [string | null, (id: string | null) => void] => {
+  const [search, setSearch] = useSearchParams();
+  const open = (id: string | null): void =>
+    setSearch((now) => {
+      const next = new URLSearchParams(now);
+      if (id === null) next.delete(key);
+      else next.set(key, id);
+      return next;
+    });
+  return [search.get(key), open];
+};
+
+/** A list of the API as a table, or what to do when there is nothing in it. */
+export const Listed = <T,>({
+  list,
+  nothing,
+  ...table
+}: {
+  readonly name: string;
+  readonly columns: readonly Column<T>[];
+  readonly rowKey: (row: T) => string;
+  readonly list: PagedList<T>;
+  readonly nothing: ReactNode;
+}) => (
+  <Shown query={list}>
+    {(rows) => (rows.length === 0 ? nothing : <DataTable {...table} rows={rows} more={list.more} />)}
+  </Shown>
+);
 
 /** Filters in the page's address. */
 export const Filters = ({ filters }: { readonly filters: readonly Filter[] }) => {

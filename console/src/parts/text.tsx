@@ -47,13 +47,20 @@ export const Moment = ({ at }: { readonly at: string | null }) =>
     </time>
   );
 
-/** 3725.4 → 1:02:05 */
-export const shownSeconds = (seconds: number): string => {
+/** 3725.4 → 1:02:05; with tenths 1:02:05.4 */
+export const shownSeconds = (seconds: number, tenths = false): string => {
   const whole = Math.floor(seconds);
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const tail = `${String(m).padStart(h > 0 ? 2 : 1, '0')}:${String(s).padStart(2, '0')}`;
-  return h > 0 ? `${h}:${tail}` : tail;
+  const part = tenths ? `.${Math.floor((seconds - whole) * 10)}` : '';
+  return h > 0 ? `${h}:${tail}${part}` : `${tail}${part}`;
 };
+
+/** A code such as `grant-time-over`, as people say it. */
+export const inWords = (code: string): string => plainText(code.replaceAll('-', ' '));
+
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
 
 export const shownBytes = (bytes: number | null): string => {
   if (bytes === null) return '–';
