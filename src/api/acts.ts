@@ -39,11 +39,12 @@ export interface ChangeFilter {
   readonly kind: string | undefined;
   readonly action: string | undefined;
   readonly name: string | undefined;
+  /** Newest first, where nothing else is said. */
+  readonly order?: 'asc' | 'desc';
   readonly limit: number;
   readonly after: string | undefined;
 }
 
-/** Newest first. */
 export const listChanges = (store: Store, filter: ChangeFilter): Promise<Page<ChangesTable>> => {
   let query = store.db.selectFrom('changes').selectAll();
   if (filter.since !== undefined) query = query.where('at', '>=', filter.since);
@@ -55,7 +56,7 @@ export const listChanges = (store: Store, filter: ChangeFilter): Promise<Page<Ch
   return readPage(query, {
     time: 'at',
     id: 'id',
-    order: 'newest-first',
+    order: filter.order === 'asc' ? 'oldest-first' : 'newest-first',
     limit: filter.limit,
     after: filter.after,
     positionOf: (row) => ({ time: row.at, id: row.id }),

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import ipaddr from 'ipaddr.js';
+import { DEFAULT_LOCKOUT } from '../../proxy/login/lockout.ts';
 import { createPasswordChecker } from '../../proxy/login/password.ts';
 import { createTurns } from '../../proxy/login/turns.ts';
 import type { Config } from '../config/load.ts';
@@ -21,6 +22,7 @@ import {
 } from '../gateway/control-client.ts';
 import type { Log } from '../gateway/log.ts';
 import type { Notices } from '../gateway/notices.ts';
+import { createIdentifier } from '../oversight/identifier.ts';
 import { openStore } from '../store/store.ts';
 import { Access } from './access.ts';
 import { openConsole } from './console-files.ts';
@@ -89,14 +91,13 @@ export const openParts = async (config: Config, given: Given): Promise<OpenedPar
   owned.defer(() => store.close());
   const vault = await openVault(config.masterKey);
   const login = createLoginDirectory(store, vault);
-  const access = new Access({
-    store,
-    login,
+  const proving = {
     failures: createLoginFailures(store),
     passwords: await createPasswordChecker(),
     turns: createTurns(),
     now,
-  });
+  };
+  const access = new Access({ store, login, ...proving });
   let { outputs } = config.siem;
   const parts: ApiParts = {
     config,
@@ -106,6 +107,7 @@ export const openParts = async (config: Config, given: Given): Promise<OpenedPar
     events: createEventLog(store),
     login,
     access,
+    identifier: createIdentifier({ directory: login, lockout: DEFAULT_LOCKOUT, ...proving }),
     gateway: {
       health: () => gatewayHealth(config),
       live: () => liveSessions(config),

@@ -7,6 +7,7 @@ import type { Vault } from '../directory/vault.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Health, LiveSession, Order } from '../gateway/control-client.ts';
 import type { Log } from '../gateway/log.ts';
+import type { Identifier } from '../oversight/identifier.ts';
 import type { Store } from '../store/store.ts';
 import type { Access } from './access.ts';
 
@@ -32,6 +33,8 @@ export interface ApiParts {
   readonly events: EventLog;
   readonly login: LoginDirectory;
   readonly access: Access;
+  /** Asks somebody who is signed in once more who they are. */
+  readonly identifier: Identifier;
   readonly gateway: RunningGateway;
   readonly log: Log;
   readonly version: string;

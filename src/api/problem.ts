@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { RecordingError } from '../../recordings/errors.ts';
 import { PolicyError } from '../audit/policies.ts';
+import { CredentialError } from '../credentials/errors.ts';
 import { ApplyError } from '../directory/apply.ts';
 import { DirectoryError } from '../directory/errors.ts';
 import { ControlError } from '../gateway/control-client.ts';
@@ -14,6 +15,7 @@ const PROBLEMS = {
   SP_API_CODE_NEEDED: [401, 'A one-time code is needed'],
   SP_API_LOCKED: [429, 'Too many failed sign-ins'],
   SP_API_FORBIDDEN: [403, 'You may not do this'],
+  SP_API_NOT_PROVEN: [403, 'This does not prove who you are'],
   SP_API_CROSS_SITE: [403, 'The request comes from another site'],
   SP_API_MALFORMED: [400, 'The request is malformed'],
   SP_API_CURSOR: [400, 'The cursor is not one of this list'],
@@ -113,6 +115,18 @@ const ofDirectory = (error: DirectoryError): ApiProblem | undefined => {
   }
 };
 
+const ofCredential = (error: CredentialError): ApiProblem => {
+  switch (error.code) {
+    case 'SP_VIEW_REASON':
+    case 'SP_CREDENTIAL_SECRET':
+      return new ApiProblem('SP_API_INVALID', error.tell);
+    case 'SP_ROTATION_UNDER_WAY':
+    case 'SP_ROTATION_IMPOSSIBLE':
+    case 'SP_DEVICE_COMMAND':
+      return new ApiProblem('SP_API_CONFLICT', error.tell);
+  }
+};
+
 const ofRecording = (error: RecordingError): ApiProblem | undefined =>
   error.code === 'SP_RECORDING_MISSING' || error.code === 'SP_RECORDING_ID'
     ? unknown('recording of this session')
@@ -141,6 +155,7 @@ export const problemOf = (error: unknown): ApiProblem | undefined => {
       error.problems.slice(0, MOST_FAULTS).map(placed),
     );
   if (error instanceof DirectoryError) return ofDirectory(error);
+  if (error instanceof CredentialError) return ofCredential(error);
   if (error instanceof RecordingError) return ofRecording(error);
   if (error instanceof StoreError && error.code === 'SP_STORE_CURSOR')
     return new ApiProblem('SP_API_CURSOR', error.message);

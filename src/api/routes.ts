@@ -11,6 +11,7 @@ import { policyRoutes } from './routes/policies.ts';
 import { postureAndGraphRoutes } from './routes/posture.ts';
 import { ratingsRoutes } from './routes/ratings.ts';
 import { recordingRoutes } from './routes/recordings.ts';
+import { rotationRoutes } from './routes/rotations.ts';
 import { sessionCourseRoutes } from './routes/session-course.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingRoutes } from './routes/settings.ts';
@@ -22,6 +23,7 @@ export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...systemRoutes(parts),
   ...accessRoutes(parts),
   ...directoryRoutes(parts),
+  ...rotationRoutes(parts),
   ...ratingsRoutes(parts),
   ...settingRoutes(parts),
   ...outputRoutes(parts),

@@ -179,6 +179,9 @@ export interface AuditFilter {
   readonly since: number | undefined;
   readonly limit: number;
   readonly after: string | undefined;
+  /** Newest first, where nothing else is said. */
+  readonly sort?: 'submitted' | 'score';
+  readonly order?: 'asc' | 'desc';
 }
 
 /** Newest first. */
@@ -203,13 +206,14 @@ export const listAuditEntries = async (store: Store, filter: AuditFilter): Promi
   if (state !== undefined) query = query.where('state', '=', state);
   if (user !== undefined) query = query.where('user_name', '=', user);
   if (since !== undefined) query = query.where('submitted_at', '>=', since);
+  const time = filter.sort === 'score' ? 'score' : 'submitted_at';
   const page = await readPage(query, {
-    time: 'submitted_at',
+    time,
     id: 'id',
-    order: 'newest-first',
+    order: filter.order === 'asc' ? 'oldest-first' : 'newest-first',
     limit: filter.limit,
     after: filter.after,
-    positionOf: (row) => ({ time: row.submitted_at, id: row.id }),
+    positionOf: (row) => ({ time: row[time], id: row.id }),
   });
   return { rows: page.rows.map(viewOf), next: page.next };
 };

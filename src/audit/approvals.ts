@@ -106,7 +106,7 @@ export const waitingApprovals = (store: Store, now: number): Promise<readonly Ap
     .execute();
 
 /** Names are compared as people read them: a second account of the same name in other letters is no second person. */
-const folded = (name: string): string => name.normalize('NFKC').trim().toLowerCase();
+export const folded = (name: string): string => name.normalize('NFKC').trim().toLowerCase();
 
 /** Whether the one who decides is the one who asks, by whatever name or session. */
 const isOwn = async (

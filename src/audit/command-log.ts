@@ -139,23 +139,27 @@ const filtered = (store: Store, filter: CommandFilter) => {
   return query;
 };
 
-/** Newest first. */
+/** Newest first, where nothing else is said. By points, those that have any; `newest-first` is then: the most first. */
 export const listCommands = (
   store: Store,
   filter: CommandFilter & {
     readonly limit: number;
     readonly after: string | undefined;
     readonly order?: 'newest-first' | 'oldest-first';
+    readonly sort?: 'at' | 'points';
   },
-): Promise<Page<CommandsTable>> =>
-  readPage(filtered(store, filter).selectAll(), {
-    time: 'at',
+): Promise<Page<CommandsTable>> => {
+  const { sort = 'at', order = 'newest-first', limit, after } = filter;
+  const query = filtered(store, filter).selectAll();
+  return readPage(sort === 'at' ? query : query.where('points', '>', 0), {
+    time: sort,
     id: 'id',
-    order: filter.order ?? 'newest-first',
-    limit: filter.limit,
-    after: filter.after,
-    positionOf: (row) => ({ time: row.at, id: row.id }),
+    order,
+    limit,
+    after,
+    positionOf: (row) => ({ time: row[sort], id: row.id }),
   });
+};
 
 export const countedBy = ['command', 'device', 'credential', 'user', 'session'] as const;
 export type CountedBy = (typeof countedBy)[number];

@@ -45,7 +45,8 @@ export interface DeviceChange {
   readonly input: string;
 }
 
-export type PasswordMethod = 'chpasswd' | 'sudo-chpasswd' | 'passwd';
+export const PASSWORD_METHODS = ['chpasswd', 'sudo-chpasswd', 'passwd'] as const;
+export type PasswordMethod = (typeof PASSWORD_METHODS)[number];
 
 /** Single quotes mean the same to every login shell; within them stands plain sh. */
 const inSh = (script: string): string => `exec sh -c '${script}'`;

@@ -12,6 +12,7 @@ import { shown, storable } from '../directory/shown-text.ts';
 import type { Vault } from '../directory/vault.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { newId } from '../store/id.ts';
+import { type Page, readPage } from '../store/page.ts';
 import type { CredentialRotationsTable } from '../store/steps/credential-work.ts';
 import type { Store } from '../store/store.ts';
 import { type DeviceAccess, proveSecret, runOnDevice } from './device-command.ts';
@@ -516,30 +517,48 @@ export interface RotationView {
   readonly finishedAt: number | undefined;
 }
 
+const rotationView = (row: CredentialRotationsTable): RotationView => ({
+  id: row.id,
+  credential: row.credential_name,
+  device: row.device_name,
+  actor: row.actor,
+  method: row.method,
+  state: row.state,
+  detail: row.detail,
+  startedAt: row.started_at,
+  finishedAt: row.finished_at ?? undefined,
+});
+
+/** Newest first. */
+export const pageRotations = async (
+  store: Store,
+  filter: {
+    readonly credential?: string | undefined;
+    readonly limit: number;
+    readonly after: string | undefined;
+  },
+): Promise<Page<RotationView>> => {
+  const { rows, next } = await readPage(
+    store.db
+      .selectFrom('credential_rotations')
+      .selectAll()
+      .$if(filter.credential !== undefined, (query) =>
+        query.where('credential_name', '=', filter.credential ?? ''),
+      ),
+    {
+      time: 'started_at',
+      id: 'id',
+      order: 'newest-first',
+      limit: filter.limit,
+      after: filter.after,
+      positionOf: (row) => ({ time: row.started_at, id: row.id }),
+    },
+  );
+  return { rows: rows.map(rotationView), next };
+};
+
 /** Newest first. */
 export const listRotations = async (
   store: Store,
   filter: { readonly credential?: string | undefined; readonly limit: number },
-): Promise<readonly RotationView[]> => {
-  const rows = await store.db
-    .selectFrom('credential_rotations')
-    .selectAll()
-    .$if(filter.credential !== undefined, (query) =>
-      query.where('credential_name', '=', filter.credential ?? ''),
-    )
-    .orderBy('started_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-    .execute();
-  return rows.map((row) => ({
-    id: row.id,
-    credential: row.credential_name,
-    device: row.device_name,
-    actor: row.actor,
-    method: row.method,
-    state: row.state,
-    detail: row.detail,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at ?? undefined,
-  }));
-};
+): Promise<readonly RotationView[]> => (await pageRotations(store, { ...filter, after: undefined })).rows;

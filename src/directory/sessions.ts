@@ -1,5 +1,6 @@
 // The register of sessions and of refusals: written durably before a session starts, read by auditors. Text that
 // clients chose is cut to a bound. It neither starts nor ends anything.
+import { sql } from 'kysely';
 import type { SessionRegister } from '../../proxy/server/ports.ts';
 import { newId } from '../store/id.ts';
 import type { Page } from '../store/page.ts';
@@ -118,27 +119,70 @@ export interface SessionFilter {
   readonly after: string | undefined;
 }
 
-/** Newest first. */
-export const listSessions = (store: Store, filter: SessionFilter): Promise<Page<SessionsTable>> => {
-  let query = store.db.selectFrom('sessions').selectAll();
-  if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since);
-  if (filter.user !== undefined) query = query.where('user_name', '=', filter.user);
-  if (filter.device !== undefined) query = query.where('device_name', '=', filter.device);
-  if (filter.until !== undefined) query = query.where('started_at', '<', filter.until);
-  if (filter.credential !== undefined) query = query.where('credential_name', '=', filter.credential);
-  if (filter.live) query = query.where('ended_at', 'is', null);
+/** With how unusual it was; null: not measured. */
+export type ListedSession = SessionsTable & {
+  readonly risk: number | null;
+  readonly suspicious_at: number | null;
+};
+
+export const SESSION_SORTS = ['started', 'risk', 'duration'] as const;
+export type SessionSort = (typeof SESSION_SORTS)[number];
+
+interface SessionOrder {
+  /** `risk`: those that were measured. `duration`: those that have ended. */
+  readonly sort?: SessionSort;
+  readonly order?: 'asc' | 'desc';
+}
+
+/** Newest first, where nothing else is said. */
+export const listSessions = (
+  store: Store,
+  { sort = 'started', order = 'desc', ...filter }: SessionFilter & SessionOrder,
+): Promise<Page<ListedSession>> => {
+  let query = store.db
+    .selectFrom('sessions')
+    .leftJoin('session_risks', 'session_risks.session_id', 'sessions.id')
+    .selectAll('sessions')
+    .select(['session_risks.score as risk', 'session_risks.suspicious_at as suspicious_at']);
+  if (filter.since !== undefined) query = query.where('sessions.started_at', '>=', filter.since);
+  if (filter.user !== undefined) query = query.where('sessions.user_name', '=', filter.user);
+  if (filter.device !== undefined) query = query.where('sessions.device_name', '=', filter.device);
+  if (filter.until !== undefined) query = query.where('sessions.started_at', '<', filter.until);
+  if (filter.credential !== undefined)
+    query = query.where('sessions.credential_name', '=', filter.credential);
+  if (filter.live) query = query.where('sessions.ended_at', 'is', null);
   if (filter.session !== undefined) {
     // `~` sorts after every character of an id.
-    query = query.where('id', '>=', filter.session).where('id', '<', `${filter.session}~`);
+    query = query.where('sessions.id', '>=', filter.session).where('sessions.id', '<', `${filter.session}~`);
   }
-  return readPage(query, {
-    time: 'started_at',
-    id: 'id',
-    order: 'newest-first',
+  const page = {
+    id: 'sessions.id',
+    order: order === 'desc' ? ('newest-first' as const) : ('oldest-first' as const),
     limit: filter.limit,
     after: filter.after,
-    positionOf: (row) => ({ time: row.started_at, id: row.id }),
-  });
+  };
+  switch (sort) {
+    case 'started':
+      return readPage(query, {
+        ...page,
+        time: 'sessions.started_at',
+        positionOf: (row) => ({ time: row.started_at, id: row.id }),
+      });
+    case 'risk':
+      // Without the null side of the join, the index on scores serves.
+      return readPage(query.where('session_risks.score', 'is not', null), {
+        ...page,
+        id: 'session_risks.session_id',
+        time: 'session_risks.score',
+        positionOf: (row) => ({ time: row.risk ?? 0, id: row.id }),
+      });
+    case 'duration':
+      return readPage(query.where('sessions.ended_at', 'is not', null), {
+        ...page,
+        time: sql<number>`(sessions.ended_at - sessions.started_at)`,
+        positionOf: (row) => ({ time: (row.ended_at ?? row.started_at) - row.started_at, id: row.id }),
+      });
+  }
 };
 
 /** By its whole id, or a beginning that only one has (at least 8 characters). */

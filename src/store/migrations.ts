@@ -6,7 +6,9 @@ import { sql } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
 import { auditQueue } from './steps/audit-queue.ts';
 import { credentialWork } from './steps/credential-work.ts';
+import { exceptionRequests } from './steps/exception-requests.ts';
 import { findings } from './steps/findings.ts';
+import { listOrders } from './steps/list-orders.ts';
 import { nonInteractive } from './steps/non-interactive.ts';
 import { outputs } from './steps/outputs.ts';
 import { terminalReading } from './steps/terminal-reading.ts';
@@ -514,6 +516,8 @@ const STEPS: Readonly<Record<string, Step>> = {
   '0023-findings': findings,
   '0024-terminal-reading': terminalReading,
   '0025-non-interactive': nonInteractive,
+  '0026-exception-requests': exceptionRequests,
+  '0026-list-orders': listOrders,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

@@ -1,6 +1,6 @@
 // Reading long lists a page at a time: ordered by time and id, continued after the last row seen, so that rows which
 // come in between neither shift nor repeat. A cursor is opaque to those who pass it on, and is no permission.
-import type { SelectQueryBuilder, SqlBool } from 'kysely';
+import type { RawBuilder, SelectQueryBuilder, SqlBool } from 'kysely';
 import { sql } from 'kysely';
 import { StoreError } from './errors.ts';
 
@@ -10,8 +10,11 @@ export interface Position {
 }
 
 export interface PageRequest<Row> {
-  /** Columns that order the list; qualified when the query joins. */
-  readonly time: string;
+  /**
+   * Columns that order the list; qualified when the query joins. In the place of the time may stand anything else that is a
+   * whole number and never null.
+   */
+  readonly time: string | RawBuilder<number>;
   readonly id: string;
   readonly order: 'newest-first' | 'oldest-first';
   /** 1 to 1,000. */
@@ -53,7 +56,8 @@ export const readPage = async <DB, TB extends keyof DB, Row>(
   { time, id, order, limit, after, positionOf }: PageRequest<Row>,
 ): Promise<Page<Row>> => {
   const size = Math.max(1, Math.min(LARGEST_PAGE, Math.floor(limit)));
-  const columns = sql`(${sql.ref(time)}, ${sql.ref(id)})`;
+  const first = typeof time === 'string' ? sql.ref(time) : time;
+  const columns = sql`(${first}, ${sql.ref(id)})`;
   const direction = order === 'newest-first' ? sql`desc` : sql`asc`;
   let paged = query;
   if (after !== undefined) {
@@ -62,7 +66,7 @@ export const readPage = async <DB, TB extends keyof DB, Row>(
     paged = paged.where(sql<SqlBool>`${columns} ${compare} (${position.time}, ${position.id})`);
   }
   const rows = await paged
-    .orderBy(sql`${sql.ref(time)} ${direction}`)
+    .orderBy(sql`${first} ${direction}`)
     .orderBy(sql`${sql.ref(id)} ${direction}`)
     .limit(size + 1)
     .execute();

@@ -2,6 +2,7 @@
 // epoch; flags are 0 or 1; `…_json` columns hold JSON text. Secrets are sealed before they come here.
 import type { AuditQueueTables } from './steps/audit-queue.ts';
 import type { CredentialWorkTables } from './steps/credential-work.ts';
+import type { ExceptionTables } from './steps/exception-requests.ts';
 import type { FindingTables } from './steps/findings.ts';
 import type { OutputTables } from './steps/outputs.ts';
 import type { TerminalReadingColumns } from './steps/terminal-reading.ts';
@@ -436,7 +437,12 @@ export interface PolicyVersionsTable {
   set_version: string;
 }
 
-export interface Schema extends OutputTables, CredentialWorkTables, AuditQueueTables, FindingTables {
+export interface Schema
+  extends OutputTables,
+    CredentialWorkTables,
+    AuditQueueTables,
+    ExceptionTables,
+    FindingTables {
   users: UsersTable;
   user_keys: UserKeysTable;
   user_groups: UserGroupsTable;

@@ -18,7 +18,26 @@ export interface InvestigationParts {
   readonly now: () => number;
 }
 
-export interface FindingFilter {
+/** Newest first, where nothing else is said. */
+interface ListOrder {
+  readonly sort?: 'time' | 'score';
+  readonly order?: 'asc' | 'desc';
+}
+
+const pageOrder = ({ sort = 'time', order = 'desc' }: ListOrder) => {
+  const column = sort === 'time' ? ('last_at' as const) : ('score' as const);
+  return {
+    time: column,
+    id: 'id',
+    order: order === 'desc' ? ('newest-first' as const) : ('oldest-first' as const),
+    positionOf: (row: { readonly last_at: number; readonly score: number; readonly id: string }) => ({
+      time: row[column],
+      id: row.id,
+    }),
+  };
+};
+
+export interface FindingFilter extends ListOrder {
   readonly since: number | undefined;
   readonly user: string | undefined;
   readonly signal: string | undefined;
@@ -26,23 +45,15 @@ export interface FindingFilter {
   readonly after: string | undefined;
 }
 
-/** Newest first. */
 export const listFindings = (store: Store, filter: FindingFilter): Promise<Page<FindingsTable>> => {
   let query = store.db.selectFrom('findings').selectAll();
   if (filter.since !== undefined) query = query.where('last_at', '>=', filter.since);
   if (filter.user !== undefined) query = query.where('user_name', '=', filter.user);
   if (filter.signal !== undefined) query = query.where('signal', '=', filter.signal);
-  return readPage(query, {
-    time: 'last_at',
-    id: 'id',
-    order: 'newest-first',
-    limit: filter.limit,
-    after: filter.after,
-    positionOf: (row) => ({ time: row.last_at, id: row.id }),
-  });
+  return readPage(query, { ...pageOrder(filter), limit: filter.limit, after: filter.after });
 };
 
-export interface ThreatFilter {
+export interface ThreatFilter extends ListOrder {
   readonly since: number | undefined;
   readonly user: string | undefined;
   readonly status: Status | undefined;
@@ -50,20 +61,12 @@ export interface ThreatFilter {
   readonly after: string | undefined;
 }
 
-/** Newest first. */
 export const listThreats = (store: Store, filter: ThreatFilter): Promise<Page<ThreatsTable>> => {
   let query = store.db.selectFrom('threats').selectAll();
   if (filter.since !== undefined) query = query.where('last_at', '>=', filter.since);
   if (filter.user !== undefined) query = query.where('user_name', '=', filter.user);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
-  return readPage(query, {
-    time: 'last_at',
-    id: 'id',
-    order: 'newest-first',
-    limit: filter.limit,
-    after: filter.after,
-    positionOf: (row) => ({ time: row.last_at, id: row.id }),
-  });
+  return readPage(query, { ...pageOrder(filter), limit: filter.limit, after: filter.after });
 };
 
 const byId = async <Table extends 'findings' | 'threats'>(store: Store, table: Table, id: string) => {

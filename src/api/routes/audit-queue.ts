@@ -20,7 +20,6 @@ import {
   markAudited,
   reopenEntry,
 } from '../../audit-queue/queue.ts';
-import { CredentialError } from '../../credentials/errors.ts';
 import { listViews, viewCredential } from '../../credentials/views.ts';
 import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
@@ -36,6 +35,7 @@ import {
   named,
   pageOf,
   paging,
+  sorted,
   word,
 } from './shapes.ts';
 
@@ -144,6 +144,7 @@ const queueRoutes = (parts: ApiParts): readonly Route[] => [
     permission: 'findings.read',
     query: z.object({
       ...paging,
+      ...sorted(['submitted', 'score']),
       state: z.enum(['open', 'audited']).optional(),
       user: word.optional(),
       since: moment.optional(),
@@ -151,9 +152,17 @@ const queueRoutes = (parts: ApiParts): readonly Route[] => [
     result: pageOf(entry),
     serve: async ({ query }, principal) => {
       await admitSubmitted(queueOf(parts));
-      const { state, user, since, limit, after } = query;
       const page = await auditing(
-        listAuditEntries(parts.store, { auditor: asAuditor(principal), state, user, since, limit, after }),
+        listAuditEntries(parts.store, {
+          auditor: asAuditor(principal),
+          state: query.state,
+          user: query.user,
+          since: query.since,
+          limit: query.limit,
+          after: query.after,
+          sort: query.sort,
+          order: query.order,
+        }),
       );
       return { body: { items: page.rows.map(shown), next: page.next ?? null } };
     },
@@ -364,10 +373,7 @@ const viewRoutes = (parts: ApiParts): readonly Route[] => [
           sourceAddress: asked.sourceAddress,
           authority: 'grant',
         },
-      ).catch((error: unknown) => {
-        if (error instanceof CredentialError) throw new ApiProblem('SP_API_INVALID', error.message);
-        throw error;
-      });
+      );
       if (outcome.kind === 'refused') throw new ApiProblem('SP_API_FORBIDDEN', outcome.tell);
       await recordAct(store, now(), {
         actor: actorOf(principal),

@@ -157,6 +157,10 @@ export const commandRoutes = (parts: ApiParts): readonly Route[] => [
     query: z.object({
       ...paging,
       ...filters,
+      sort: z
+        .enum(['at', 'points'])
+        .default('at')
+        .meta({ description: 'By points: those that have any, the most first' }),
       order: z.enum(['newest-first', 'oldest-first']).default('newest-first'),
       audited: z.enum(['true', 'false']).optional().meta({ description: 'Only those that met a rule' }),
     }),
@@ -176,6 +180,7 @@ export const commandRoutes = (parts: ApiParts): readonly Route[] => [
         limit: size,
         after,
         order,
+        sort: query.sort,
       });
       return { body: { items: page.rows.map(shownCommand), next: page.next ?? null } };
     },

@@ -17,7 +17,7 @@ import { buildReport, reportText } from '../../ueba/report.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem } from '../problem.ts';
 import { actorOf, plain, type Route, route, streamRoute } from '../route.ts';
-import { asInstant, instant, moment, pageOf, paging, word } from './shapes.ts';
+import { asInstant, idOf, instant, moment, pageOf, paging, sorted, word } from './shapes.ts';
 
 const finding = z
   .object({
@@ -131,7 +131,6 @@ const investigating = (parts: ApiParts): InvestigationParts => ({
   now: parts.now,
 });
 
-const withId = z.object({ id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an id') });
 const DAYS = 7;
 
 async function* reported(parts: ApiParts): AsyncGenerator<string, void, undefined> {
@@ -146,11 +145,17 @@ export const findingRoutes = (parts: ApiParts): readonly Route[] => [
     tag: 'findings',
     summary: 'What does not fit a user, newest first',
     permission: 'findings.read',
-    query: z.object({ ...paging, since: moment.optional(), user: word.optional(), signal: word.optional() }),
+    query: z.object({
+      ...paging,
+      ...sorted(['time', 'score']),
+      since: moment.optional(),
+      user: word.optional(),
+      signal: word.optional(),
+    }),
     result: pageOf(finding),
     serve: async ({ query }) => {
-      const { since, user, signal, limit, after } = query;
-      const page = await listFindings(parts.store, { since, user, signal, limit, after });
+      const { since, user, signal, limit, after, sort, order } = query;
+      const page = await listFindings(parts.store, { since, user, signal, limit, after, sort, order });
       return { body: { items: page.rows.map(shownFinding), next: page.next ?? null } };
     },
   }),
@@ -161,7 +166,7 @@ export const findingRoutes = (parts: ApiParts): readonly Route[] => [
     tag: 'findings',
     summary: 'It was expected: no more threats are made of it',
     permission: 'findings.write',
-    params: withId,
+    params: idOf,
     result: z.object({ status: z.string() }),
     serve: async ({ params }, principal) => {
       await expectFinding(investigating(parts), { id: params.id, actor: actorOf(principal) });
@@ -177,14 +182,15 @@ export const findingRoutes = (parts: ApiParts): readonly Route[] => [
     permission: 'findings.read',
     query: z.object({
       ...paging,
+      ...sorted(['time', 'score']),
       since: moment.optional(),
       user: word.optional(),
       status: z.enum(STATUSES).optional(),
     }),
     result: pageOf(threat),
     serve: async ({ query }) => {
-      const { since, user, status, limit, after } = query;
-      const page = await listThreats(parts.store, { since, user, status, limit, after });
+      const { since, user, status, limit, after, sort, order } = query;
+      const page = await listThreats(parts.store, { since, user, status, limit, after, sort, order });
       return { body: { items: page.rows.map(shownThreat), next: page.next ?? null } };
     },
   }),
@@ -195,7 +201,7 @@ export const findingRoutes = (parts: ApiParts): readonly Route[] => [
     tag: 'findings',
     summary: 'A threat, what its user did around it, and what people made of it',
     permission: 'findings.read',
-    params: withId,
+    params: idOf,
     result: investigation,
     serve: async ({ params }) => ({ body: await shownInvestigation(parts, params.id) }),
   }),
@@ -206,7 +212,7 @@ export const findingRoutes = (parts: ApiParts): readonly Route[] => [
     tag: 'findings',
     summary: 'Give a threat a status, a case, somebody to look into it, or a note',
     permission: 'findings.write',
-    params: withId,
+    params: idOf,
     body: z.strictObject({
       status: z.enum(STATUSES).optional(),
       caseId: z.string().min(1).max(64).optional(),

@@ -1,6 +1,7 @@
 // How unusual sessions were and why, everybody's rating with its ledger, what other settings would have made of it, and
 // who had to prove once more who they are.
 import { z } from 'zod';
+import type { Answers } from '../../../proxy/identification/ports.ts';
 import { explain } from '../../behaviour/explain.ts';
 import { behaviourSettings } from '../../behaviour/settings.ts';
 import {
@@ -19,8 +20,14 @@ import {
   requireDemand,
   userByName,
 } from '../../oversight/demands.ts';
-import { askWhatIf, listRatings, markExpected, readLedger } from '../../oversight/rating-views.ts';
-import { recompute } from '../../oversight/ratings.ts';
+import {
+  askWhatIf,
+  listRatings,
+  markExpected,
+  type RatingView,
+  readLedger,
+} from '../../oversight/rating-views.ts';
+import { recompute, waitingReauthentications } from '../../oversight/ratings.ts';
 import { listRisks, risksOf, type SessionRiskView } from '../../oversight/risk-records.ts';
 import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
@@ -36,6 +43,7 @@ import {
   moment,
   named,
   pageOf,
+  pageSorted,
   paging,
   sessionId,
   word,
@@ -134,6 +142,16 @@ const done = z.object({ status: z.string() });
 const LONGEST_LOOK = 90 * 86_400_000;
 const MOST_DIFFERENT = 500;
 
+const MOST_USERS = 20_000;
+
+const RATING_SORTS = {
+  rating: (view: RatingView) => Math.round(view.rating * 100),
+  drop: (view: RatingView) => Math.round((view.reference - view.rating) * 100),
+  lastAccess: (view: RatingView) => view.lastAccess ?? 0,
+  highRiskSessions: (view: RatingView) => view.counts.high_risk_sessions,
+  blockedCommands: (view: RatingView) => view.counts.blocked_commands,
+} as const;
+
 const ratingRoutes = (parts: ApiParts): readonly Route[] => [
   route({
     ...plain,
@@ -142,13 +160,25 @@ const ratingRoutes = (parts: ApiParts): readonly Route[] => [
     tag: 'ratings',
     summary: 'Every user’s rating, the most suspicious first',
     permission: 'ratings.read',
-    query: z.object({ limit }),
-    result: z.object({ items: z.array(rating) }),
+    query: z.object({
+      ...paging,
+      sort: z.enum(['rating', 'drop', 'lastAccess', 'highRiskSessions', 'blockedCommands']).default('rating'),
+      order: z.enum(['asc', 'desc']).default('asc'),
+      q: word.optional().meta({ description: 'Part of a name' }),
+    }),
+    result: pageOf(rating),
     serve: async ({ query }) => {
-      const views = await listRatings(await demandParts(parts), query.limit);
+      const { q } = query;
+      const all = await listRatings(await demandParts(parts), MOST_USERS);
+      const page = pageSorted(q === undefined ? all : all.filter(({ name }) => name.includes(q)), {
+        ...query,
+        numberOf: RATING_SORTS[query.sort],
+        idOf: ({ name }) => name,
+      });
       return {
         body: {
-          items: views.map((view) => ({
+          next: page.next,
+          items: page.items.map((view) => ({
             user: view.name,
             rating: view.rating,
             reference: view.reference,
@@ -369,6 +399,109 @@ const ratingRoutes = (parts: ApiParts): readonly Route[] => [
   }),
 ];
 
+type DemandRow = Awaited<ReturnType<typeof waitingReauthentications>>[number];
+
+const shownDemand = (row: DemandRow): z.input<typeof reauthentication> => ({
+  id: row.id,
+  user: row.user_name,
+  trigger: row.trigger_name,
+  because: becauseOf(row),
+  askedBy: row.asked_by,
+  askedAt: asInstant(row.asked_at),
+  session: row.session_id,
+  outcome: row.outcome,
+  decidedAt: asInstantOrNull(row.decided_at),
+  decidedIn: row.decided_in,
+  method: row.method,
+});
+
+const ownRoutes = (parts: ApiParts): readonly Route[] => [
+  route({
+    ...plain,
+    method: 'GET',
+    path: '/api/me/reauthentication',
+    tag: 'ratings',
+    summary: 'Whether one has to prove once more who one is, why, and by what',
+    permission: 'self',
+    result: z.object({
+      waiting: z.array(reauthentication),
+      /** All of them have to be answered together; none: there is nothing to prove it by here. */
+      questions: z.array(z.enum(['password', 'totp'])),
+    }),
+    serve: async (_, principal) => {
+      const waiting = await waitingReauthentications(parts.store, principal.userId);
+      const questions = waiting.length === 0 ? [] : await parts.identifier.questions(principal.name);
+      return {
+        body: { waiting: waiting.map(shownDemand), questions: questions.map(({ name }) => name) },
+      };
+    },
+  }),
+  route({
+    ...plain,
+    method: 'POST',
+    path: '/api/me/reauthentication',
+    tag: 'ratings',
+    summary: 'Prove once more who one is, by password and one-time code: held sessions go on',
+    permission: 'self',
+    perMinute: 20,
+    body: z.strictObject({
+      password: z.string().min(1).max(1_024).optional(),
+      code: z.string().min(1).max(16).optional(),
+    }),
+    result: done,
+    serve: async ({ body, asked }, principal) => {
+      if (principal.kind === 'token')
+        throw new ApiProblem('SP_API_FORBIDDEN', 'a person proves who they are, not a program');
+      const [demand] = await waitingReauthentications(parts.store, principal.userId);
+      if (demand === undefined) throw new ApiProblem('SP_API_CONFLICT', 'nothing is asked of you');
+      const questions = await parts.identifier.questions(principal.name);
+      const answers: Answers = new Map([
+        ...(body.password === undefined ? [] : [['password', body.password] as const]),
+        ...(body.code === undefined ? [] : [['totp', body.code] as const]),
+      ]);
+      const missing = questions.filter(({ name }) => !answers.has(name));
+      if (missing.length > 0)
+        throw new ApiProblem(
+          'SP_API_INVALID',
+          'all that you are asked has to be answered together',
+          missing.map(({ name }) => ({
+            where: `body.${name === 'totp' ? 'code' : name}`,
+            message: 'is asked for',
+          })),
+        );
+      switch (await parts.identifier.check(principal.name, asked.sourceAddress, answers)) {
+        case 'locked':
+          throw new ApiProblem('SP_API_LOCKED', 'too many wrong answers: try again later', [], 60);
+        case 'wrong':
+          throw new ApiProblem('SP_API_NOT_PROVEN', 'an answer is wrong');
+        case 'right':
+      }
+      const user = { id: principal.userId, name: principal.name };
+      const method = questions.map(({ name }) => name).join('+');
+      const by = actorOf(principal);
+      const decided = await decideDemand(await demandParts(parts), user, {
+        demand: demand.id,
+        outcome: 'passed',
+        in: by,
+        method,
+        session: undefined,
+        second: undefined,
+        sourceAddress: asked.sourceAddress,
+      });
+      if (!decided) throw new ApiProblem('SP_API_CONFLICT', 'nothing is asked of you any more');
+      await recordAct(parts.store, parts.now(), {
+        actor: by,
+        action: 'passed re-authentication',
+        kind: 'user',
+        name: user.name,
+        detail: { method, from: asked.sourceAddress },
+      });
+      await tellGateways(parts, IDENTIFICATION, JSON.stringify({ kind: 'passed', user: user.id }));
+      return { body: { status: 'passed' } };
+    },
+  }),
+];
+
 const reauthenticationRoutes = (parts: ApiParts): readonly Route[] => [
   route({
     ...plain,
@@ -390,19 +523,7 @@ const reauthenticationRoutes = (parts: ApiParts): readonly Route[] => [
       });
       return {
         body: {
-          items: page.rows.map((row) => ({
-            id: row.id,
-            user: row.user_name,
-            trigger: row.trigger_name,
-            because: becauseOf(row),
-            askedBy: row.asked_by,
-            askedAt: asInstant(row.asked_at),
-            session: row.session_id,
-            outcome: row.outcome,
-            decidedAt: asInstantOrNull(row.decided_at),
-            decidedIn: row.decided_in,
-            method: row.method,
-          })),
+          items: page.rows.map(shownDemand),
           next: page.next ?? null,
         },
       };
@@ -470,5 +591,6 @@ const reauthenticationRoutes = (parts: ApiParts): readonly Route[] => [
 
 export const ratingsRoutes = (parts: ApiParts): readonly Route[] => [
   ...ratingRoutes(parts),
+  ...ownRoutes(parts),
   ...reauthenticationRoutes(parts),
 ];

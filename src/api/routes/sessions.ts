@@ -1,7 +1,13 @@
 // Sessions: listed, shown, and ordered about while they go on; and commands that wait for a second person.
 import { z } from 'zod';
 import { APPROVALS, decideApproval, waitingApprovals } from '../../audit/approvals.ts';
-import { findSession, listRefusals, listSessions } from '../../directory/sessions.ts';
+import {
+  findSession,
+  type ListedSession,
+  listRefusals,
+  listSessions,
+  SESSION_SORTS,
+} from '../../directory/sessions.ts';
 import { shown } from '../../directory/shown-text.ts';
 import { ControlError, type LiveSession, type Order } from '../../gateway/control-client.ts';
 import type { SessionsTable } from '../../store/schema.ts';
@@ -19,6 +25,7 @@ import {
   pageOf,
   paging,
   sessionId,
+  sorted,
   word,
 } from './shapes.ts';
 
@@ -44,12 +51,19 @@ export const session = z
     bytesFromDevice: z.number().nullable(),
     live: z.boolean(),
     held: z.boolean(),
+    /** How unusual it was; null: not measured, or not for the one who asks. */
+    risk: z.number().nullable(),
+    suspicious: z.boolean(),
   })
   .meta({ id: 'Session' });
 
 export type ShownSession = z.input<typeof session>;
 
-export const shownSession = (row: SessionsTable, live: LiveSession | undefined): ShownSession => ({
+export const shownSession = (
+  row: SessionsTable,
+  live: LiveSession | undefined,
+  measured?: Pick<ListedSession, 'risk' | 'suspicious_at'>,
+): ShownSession => ({
   id: row.id,
   user: row.user_name,
   device: row.device_name,
@@ -70,6 +84,8 @@ export const shownSession = (row: SessionsTable, live: LiveSession | undefined):
   bytesFromDevice: row.bytes_from_device,
   live: row.ended_at === null,
   held: live?.held ?? false,
+  risk: measured?.risk ?? null,
+  suspicious: (measured?.suspicious_at ?? null) !== null,
 });
 
 /** Without a gateway nothing is live; the list is shown all the same. */
@@ -158,9 +174,9 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
     method: 'GET',
     path: '/api/sessions',
     tag: 'sessions',
-    summary: 'Sessions, newest first',
+    summary: 'Sessions, newest first; by risk those that were measured, by duration those that have ended',
     permission: 'sessions.read',
-    query: z.object(filters),
+    query: z.object({ ...filters, ...sorted(SESSION_SORTS) }),
     result: pageOf(session),
     serve: async ({ query }) => {
       const { since, until, user, device, credential, live, limit, after } = query;
@@ -175,11 +191,16 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
           live: live === true,
           limit,
           after,
+          sort: query.sort,
+          order: query.order,
         }),
         liveById(parts),
       ]);
       return {
-        body: { items: page.rows.map((row) => shownSession(row, now.get(row.id))), next: page.next ?? null },
+        body: {
+          items: page.rows.map((row) => shownSession(row, now.get(row.id), row)),
+          next: page.next ?? null,
+        },
       };
     },
   }),
@@ -218,7 +239,15 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
     result: session,
     serve: async ({ params }) => {
       const row = await sessionOf(parts, params.id);
-      return { body: shownSession(row, (await liveById(parts)).get(row.id)) };
+      const [live, measured] = await Promise.all([
+        liveById(parts),
+        parts.store.db
+          .selectFrom('session_risks')
+          .select(['score as risk', 'suspicious_at'])
+          .where('session_id', '=', row.id)
+          .executeTakeFirst(),
+      ]);
+      return { body: shownSession(row, live.get(row.id), measured) };
     },
   }),
   route({

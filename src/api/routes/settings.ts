@@ -150,6 +150,7 @@ export const settingRoutes = (parts: ApiParts): readonly Route[] => [
     permission: 'changes.read',
     query: z.object({
       ...paging,
+      order: z.enum(['desc', 'asc']).default('desc'),
       since: moment.optional(),
       until: moment.optional(),
       actor: word.optional(),
@@ -159,8 +160,18 @@ export const settingRoutes = (parts: ApiParts): readonly Route[] => [
     }),
     result: pageOf(change),
     serve: async ({ query }) => {
-      const { since, until, actor, kind, action, name, limit, after } = query;
-      const page = await listChanges(parts.store, { since, until, actor, kind, action, name, limit, after });
+      const { since, until, actor, kind, action, name, order, limit, after } = query;
+      const page = await listChanges(parts.store, {
+        since,
+        until,
+        actor,
+        kind,
+        action,
+        name,
+        order,
+        limit,
+        after,
+      });
       return {
         body: {
           items: page.rows.map((row) => ({
