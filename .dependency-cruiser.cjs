@@ -72,6 +72,11 @@ module.exports = {
       '^src/(audit-queue|store|behaviour|events|directory)/',
     ),
     only(
+      'exceptions-rest-on-store',
+      '^src/exceptions/',
+      '^src/(exceptions|store|behaviour|events|directory|audit)/',
+    ),
+    only(
       'credentials-rest-on-directory',
       '^src/credentials/',
       '^(src/(credentials|store|behaviour|events|directory|oversight|audit-queue)/|proxy/(device|transport|login)/)',

@@ -409,3 +409,30 @@ describe('the index', () => {
     );
   });
 });
+
+describe('what may be known of a rule', () => {
+  const set = policy(
+    'name: own\ndefaults: {owner: team web, message: Ask first.}\nrules:\n  - {name: a, match: reboot, action: block}\n  - {name: b, match: halt, action: block, owner: team power, contact: power@example.org, message: No.}\n',
+    'name: listed\nmode: allowlist\ndefaults: {owner: team list}\nothers: {message: Not listed.}\nrules:\n  - {name: a, match: ls}\n',
+  );
+
+  it('is its message, its owner and whom to ask, its own before those of its set', () => {
+    expect(set.about('own/a')).toEqual({ message: 'Ask first.', owner: 'team web', contact: 'team web' });
+    expect(set.about('own/b')).toEqual({
+      message: 'No.',
+      owner: 'team power',
+      contact: 'power@example.org',
+    });
+    expect(set.about('listed/others')).toEqual({
+      message: 'Not listed.',
+      owner: 'team list',
+      contact: 'team list',
+    });
+  });
+
+  it('is nothing where there is no such rule', () => {
+    expect(set.about('own/c')).toBeUndefined();
+    expect(set.about('own/others')).toBeUndefined();
+    expect(set.about('')).toBeUndefined();
+  });
+});

@@ -76,6 +76,14 @@ export interface Decision {
   readonly allowlistMiss: boolean;
 }
 
+/** What people may know of a rule. */
+export interface AboutRule {
+  readonly message: string | undefined;
+  readonly owner: string | undefined;
+  /** Whom to ask. */
+  readonly contact: string | undefined;
+}
+
 /** What could happen to this session under these rules; lets the gate skip holding where nothing can. */
 export interface Applicability {
   readonly any: boolean;
@@ -413,6 +421,26 @@ export class PolicySet {
     return this.index.names(name);
   }
 
+  /** What a rule says to whom it stops, and whose it is; undefined: there is no such rule. */
+  about(rule: string): AboutRule | undefined {
+    const found = this.rules.find(({ id }) => id === rule);
+    if (found !== undefined) {
+      const r = found.source;
+      const d = this.sets[found.set]?.source.defaults;
+      return {
+        message: r.message ?? d?.message,
+        owner: r.owner ?? d?.owner,
+        contact: r.contact ?? d?.contact ?? r.owner ?? d?.owner,
+      };
+    }
+    const set = this.sets.find(
+      ({ source }) => source.mode === 'allowlist' && `${source.name}/others` === rule,
+    );
+    if (set === undefined) return undefined;
+    const { others, defaults: d } = set.source;
+    return { message: others?.message, owner: d?.owner, contact: others?.contact ?? d?.contact ?? d?.owner };
+  }
+
   /** Judges a line, as analysed. */
   decide(analysis: Analysis, context: SessionContext, counters: Counters): Decision {
     const subjects = this.subjectsOf(analysis, context);
@@ -661,7 +689,7 @@ export class PolicySet {
       command,
       why,
       message: source?.others?.message,
-      contact: source?.others?.contact ?? source?.defaults?.contact,
+      contact: source?.others?.contact ?? source?.defaults?.contact ?? source?.defaults?.owner,
       author: undefined,
       license: undefined,
       references: [],

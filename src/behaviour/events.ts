@@ -262,6 +262,25 @@ export type AuditChangedEvent = Base & {
   readonly comment: string;
 };
 
+/** A user asked for an exception from what stopped a command of theirs, or it was decided. */
+export type ExceptionChangedEvent = Base & {
+  readonly kind: 'exception-changed';
+  readonly request: string;
+  /** Its row in the log of audited commands. */
+  readonly command: string;
+  readonly session: string;
+  /** Who asked. */
+  readonly user: EventUser;
+  readonly device: string;
+  /** The rule that stopped it; empty: none did. */
+  readonly rule: string;
+  readonly step: 'requested' | 'granted' | 'declined';
+  /** Who asked, or who decided. */
+  readonly by: string;
+  /** The reason, or the comment. */
+  readonly text: string;
+};
+
 /** The queue of an output was full and events were given up. */
 export type OutputOverflowedEvent = Base & {
   readonly kind: 'output-overflowed';
@@ -287,6 +306,7 @@ export type GatewayEvent =
   | SettingChangedEvent
   | FindingChangedEvent
   | AuditChangedEvent
+  | ExceptionChangedEvent
   | OutputOverflowedEvent;
 
 export type GatewayEventKind = GatewayEvent['kind'];
@@ -331,6 +351,7 @@ const KINDS: ReadonlySet<string> = new Set<GatewayEventKind>([
   'setting-changed',
   'finding-changed',
   'audit-changed',
+  'exception-changed',
   'output-overflowed',
 ]);
 

@@ -25,6 +25,7 @@ export const OUTPUT_EVENTS = [
   'setting-changed',
   'finding-changed',
   'audit-changed',
+  'exception-changed',
   'output-overflowed',
 ] as const;
 

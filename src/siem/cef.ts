@@ -99,6 +99,13 @@ const particulars = (event: GatewayEvent): Labelled => {
         ['auditor', event.auditor],
         ['comment', event.comment],
       ];
+    case 'exception-changed':
+      return [
+        ['request', event.request],
+        ['rule', event.rule],
+        ['by', event.by],
+        ['text', event.text],
+      ];
     case 'rating-changed':
       return [['cause', event.cause]];
     case 'user-disabled':

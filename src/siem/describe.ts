@@ -62,6 +62,7 @@ export const severityOf = (event: GatewayEvent): Severity => {
     case 'finding-changed':
       return event.severity;
     case 'audit-changed':
+    case 'exception-changed':
       return 'informational';
     case 'output-overflowed':
       return 'critical';
@@ -77,6 +78,8 @@ const on = (event: {
     readonly credential: { readonly username: string };
   };
 }): string => `${event.user.name} as ${event.target.credential.username} on ${event.target.device.name}`;
+
+const ruleNamed = (rule: string): string => (rule === '' ? 'what stopped a command' : `the rule ${rule}`);
 
 const sentence = (event: GatewayEvent): string => {
   switch (event.kind) {
@@ -121,6 +124,10 @@ const sentence = (event: GatewayEvent): string => {
       return `${event.title}, ${event.change} (an indicator to look into, not proof)`;
     case 'audit-changed':
       return `${event.subject.kind} of ${event.user.name} ${event.step}${event.auditor === '' ? '' : ` by ${event.auditor}`}`;
+    case 'exception-changed':
+      return event.step === 'requested'
+        ? `${event.user.name} asked for an exception from ${ruleNamed(event.rule)} on ${event.device}: ${event.text}`
+        : `request of ${event.user.name} for an exception from ${ruleNamed(event.rule)} on ${event.device} ${event.step} by ${event.by}: ${event.text}`;
     case 'output-overflowed':
       return `the queue of the output ${event.output} was full: ${event.lost} events were given up`;
     default:

@@ -115,6 +115,7 @@ const categoriesOf = (event: GatewayEvent): Categories => {
         outcome: 'unknown',
       };
     case 'audit-changed':
+    case 'exception-changed':
       return { kind: 'event', category: ['iam'], type: ['info'], outcome: 'unknown' };
     case 'output-overflowed':
       return { kind: 'pipeline_error', category: ['configuration'], type: ['info'], outcome: 'failure' };
@@ -212,6 +213,16 @@ const own = (event: GatewayEvent): Json => {
         step: event.step,
         auditor: event.auditor,
         comment: event.comment,
+      };
+    case 'exception-changed':
+      return {
+        request: event.request,
+        command: event.command,
+        device: event.device,
+        rule: event.rule,
+        step: event.step,
+        by: event.by,
+        text: event.text,
       };
     case 'output-overflowed':
       return { output: event.output, lost: event.lost, policy: event.policy };

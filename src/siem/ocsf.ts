@@ -532,6 +532,23 @@ const shapeOf = (event: GatewayEvent): Shape => {
           evidences: [{ user: userOf(event.user) }],
         },
       );
+    case 'exception-changed':
+      return finding(
+        event.step === 'requested' ? CREATE : CLOSE,
+        event.step === 'requested' ? NEW : RESOLVED,
+        {
+          uid: `exception-${event.request}`,
+          title: 'Request for an exception',
+          desc: sentenceOf(event),
+          analytic: { name: event.rule === '' ? 'gate' : plain(event.rule, 200), type_id: 1, type: 'Rule' },
+          related_events: [{ uid: event.command }],
+        },
+        {
+          is_alert: false,
+          comment: plain(event.text, 500),
+          evidences: [{ user: userOf(event.user) }],
+        },
+      );
     case 'output-overflowed':
       return {
         of: APPLICATION_ERROR,
