@@ -1,7 +1,8 @@
 // What judging costs: the delay that it adds to a submit key and to echoed keys, what it takes from bulk output on a
 // terminal, and the memory of a session. One process serves the same device three times: without a gate, with one that
 // only reads (no rule could hold anything), and with one that holds; the rounds are interleaved, so that load hits all.
-// Usage: node --expose-gc bench/gate.ts [--samples N] [--megabytes N] [--sessions N] [--json]
+// Usage: node --expose-gc bench/gate.ts [--samples N] [--megabytes N] [--sessions N] [--only delay,bulk,memory]
+//        [--gates none,reads,holds] [--json]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -25,12 +26,15 @@ const { values } = parseArgs({
     samples: { type: 'string', default: '200' },
     megabytes: { type: 'string', default: '40' },
     sessions: { type: 'string', default: '40' },
+    only: { type: 'string', default: 'delay,bulk,memory' },
+    gates: { type: 'string', default: 'none,reads,holds' },
     json: { type: 'boolean', default: false },
   },
 });
 const SAMPLES = Number(values.samples);
 const BYTES = Number(values.megabytes) * 1e6;
 const SESSIONS = Number(values.sessions);
+const ONLY = values.only.split(',');
 const PROMPT = 'bench> ';
 
 const RULES = `
@@ -41,8 +45,8 @@ rules:
   - {name: unknown, opaque: approve}
 `;
 
-const kinds = ['none', 'reads', 'holds'] as const;
-type Kind = (typeof kinds)[number];
+type Kind = 'none' | 'reads' | 'holds';
+const kinds = (['none', 'reads', 'holds'] as const).filter((kind) => values.gates.split(',').includes(kind));
 
 interface Variant {
   readonly kind: Kind;
@@ -176,7 +180,7 @@ try {
   for (const kind of kinds) variants.push(await stationFor(scratch, device, key, kind, store));
 
   const perSession = new Map<Kind, number>();
-  for (const variant of variants) {
+  for (const variant of ONLY.includes('memory') ? variants : []) {
     // The first sessions fill caches that stay.
     await measureMemory(variant, 3);
     perSession.set(variant.kind, await measureMemory(variant, SESSIONS));
@@ -185,7 +189,7 @@ try {
   const echo = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
   const bulk = new Map<Kind, Bulk[]>(kinds.map((kind) => [kind, []]));
   const rounds = 4;
-  for (let n = 0; n < rounds; n += 1) {
+  for (let n = 0; n < rounds && ONLY.includes('delay'); n += 1) {
     for (const variant of variants) {
       const terminal = await open(variant);
       submit.get(variant.kind)?.push(...(await measureSubmit(terminal, Math.ceil(SAMPLES / rounds))));
@@ -194,7 +198,7 @@ try {
       await terminal.ended();
     }
   }
-  for (let n = 0; n < rounds + 1; n += 1)
+  for (let n = 0; n < rounds + 1 && ONLY.includes('bulk'); n += 1)
     for (const variant of variants) bulk.get(variant.kind)?.push(await measureBulk(variant, text));
   await store.close();
 

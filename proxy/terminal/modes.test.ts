@@ -1,4 +1,5 @@
 // What the scanner reports of a device's output, and where sequences begin and end as terminals see it.
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { OutputScanner } from './modes.ts';
 
@@ -40,4 +41,66 @@ test('a bell ends the strings that it ends in a terminal, and no others', () => 
   expect(scanner.inString).toBe(true);
   scanner.scan(Buffer.from('\x1b\\'));
   expect(scanner.inString).toBe(false);
+});
+
+const token = fc.constantFrom(
+  ...[
+    '\x1b[1;32m',
+    '\x1b[0m',
+    '\x1b[K',
+    '\x1b[?2004h',
+    '\x1b[?1049l',
+    '\x1b]133;A\x07',
+    '\x1b]0;title\x1b\\',
+    '\x1bc',
+  ],
+  ...[
+    '\b',
+    '\f',
+    '\x18',
+    '\x7f',
+    '\u009b2m',
+    '\u009b?2004l',
+    '«',
+    '\u00a0',
+    'ż',
+    '漢',
+    '\r\n',
+    'x',
+    ' '.repeat(70),
+  ],
+  ...['\x1b', '\x1b[', '\x1b[3', ';'],
+);
+const output = fc.oneof(
+  fc.array(token, { maxLength: 40 }).map((tokens) => Buffer.from(tokens.join(''))),
+  fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+);
+
+test('what is told does not depend on how the output was cut, nor on where it lies in memory', () => {
+  fc.assert(
+    fc.property(
+      fc.array(output, { maxLength: 4 }).map((parts) => Buffer.concat(parts)),
+      fc.integer({ min: 0, max: 3 }),
+      fc.integer({ min: 2, max: 90 }),
+      (data, offset, size) => {
+        const told = (piece: number): string[] => {
+          const scanner = new OutputScanner();
+          const memory = Buffer.alloc(data.length + offset);
+          data.copy(memory, offset);
+          const found: string[] = [];
+          for (let at = 0; at < data.length; at += piece) {
+            const events = scanner.scan(
+              memory.subarray(offset + at, offset + Math.min(data.length, at + piece)),
+            );
+            found.push(...events.map((event) => JSON.stringify({ ...event, at: at + event.at })));
+          }
+          return [...found, String(scanner.unfinished), String(scanner.inString)];
+        };
+        const byteByByte = told(1);
+        expect(told(data.length)).toEqual(byteByByte);
+        expect(told(size)).toEqual(byteByByte);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
 });

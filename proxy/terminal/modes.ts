@@ -30,11 +30,48 @@ const MAXIMUM_PARAMETERS = 96;
 const CSI = 0x5b;
 const OSC = 0x5d;
 
+const ESC = 0x1b;
+/** The first byte of C1 controls in UTF-8. */
+const C1 = 0xc2;
+
 /**
- * What acts on the screen without ESC: BS, VT, FF, SO, SI, and the first byte of C1 controls in UTF-8. Other controls do
- * nothing to a terminal that is in the middle of no sequence.
+ * What acts on the screen without ESC: BS, VT, FF, SO, SI, and C1 controls. Other controls do nothing to a terminal that
+ * is in the middle of no sequence.
  */
-const ACTING = [0x08, 0x0b, 0x0c, 0x0e, 0x0f, 0xc2] as const;
+const ACTING = [0x08, 0x0b, 0x0c, 0x0e, 0x0f, C1] as const;
+/** By byte: 1 for what acts on the screen, ESC included. */
+const ACTS = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === ESC || ACTING.some((a) => a === byte) ? 1 : 0,
+);
+
+/** The bytes of the data, four at a time, that lie in memory as such numbers must; undefined: there are too few. */
+function wordsOf(data: Buffer): Int32Array | undefined {
+  const skipped = -data.byteOffset & 3;
+  const count = (data.length - skipped) >> 2;
+  return count < 1 ? undefined : new Int32Array(data.buffer, data.byteOffset + skipped, count);
+}
+
+/** So far behind a colour the next ESC is looked for here, four bytes at a time: coloured text is full of them. */
+const NEAR = 64;
+
+/** Where the next ESC stands; -1: nowhere. */
+function nextEscape(data: Buffer, words: Int32Array | undefined, from: number): number {
+  if (words === undefined) return data.indexOf(ESC, from);
+  const skipped = words.byteOffset - data.byteOffset;
+  let at = from;
+  for (; at < data.length && ((at - skipped) & 3) !== 0; at++) if (data[at] === ESC) return at;
+  let word = (at - skipped) >> 2;
+  const end = Math.min(words.length, word + NEAR / 4);
+  for (; word < end; word++) {
+    // A byte that is ESC becomes zero, and only there, or above it, is something borrowed.
+    const differs = (words[word] ?? 0) ^ 0x1b1b1b1b;
+    if (((differs - 0x01010101) & ~differs & 0x80808080) === 0) continue;
+    at = skipped + word * 4;
+    while (data[at] !== ESC) at++;
+    return at;
+  }
+  return data.indexOf(ESC, skipped + word * 4);
+}
 
 /** The offset behind a whole colour sequence (SGR) that starts at `at`, the most common one in bulk output; else -1. */
 function colourEnd(data: Buffer, at: number): number {
@@ -92,9 +129,10 @@ export class OutputScanner {
     const events: OutputEvent[] = [];
     let at = 0;
     this.#acting = ACTING.some((byte) => data.includes(byte));
+    const words = wordsOf(data);
     while (at < data.length) {
       if (this.#state === 'ground') {
-        at = this.#ground(data, at, events);
+        at = this.#ground(data, words, at, events);
         continue;
       }
       const byte = data[at] ?? 0;
@@ -105,38 +143,31 @@ export class OutputScanner {
   }
 
   /** Skips plain text quickly; returns the offset behind what it consumed. */
-  #ground(data: Buffer, from: number, events: OutputEvent[]): number {
-    if (!this.#acting) {
-      // Nothing but ESC can begin anything here: the search for it is much faster than a look at each byte.
-      let at = data.indexOf(0x1b, from);
-      while (at !== -1) {
+  #ground(data: Buffer, words: Int32Array | undefined, from: number, events: OutputEvent[]): number {
+    const acting = this.#acting;
+    let at = acting ? from : data.indexOf(ESC, from);
+    while (at !== -1) {
+      if (acting) while (at < data.length && ACTS[data[at] ?? 0] === 0) at++;
+      if (at >= data.length) break;
+      const byte = data[at];
+      if (byte === ESC) {
         const end = colourEnd(data, at);
         if (end === -1) {
           this.#state = 'escape';
           return at + 1;
         }
-        at = data[end] === 0x1b ? end : data.indexOf(0x1b, end);
-      }
-      return data.length;
-    }
-    for (let at = from; at < data.length; at++) {
-      const byte = data[at] ?? 0;
-      if (byte >= 0x20 && byte < 0x7f) continue;
-      if (byte === 0x1b) {
-        const end = colourEnd(data, at);
-        if (end !== -1) {
-          at = end - 1;
-          continue;
+        at = acting ? end : nextEscape(data, words, end);
+      } else if (byte === C1) {
+        const next = data[at + 1] ?? 0;
+        // A character like any other.
+        if (next >= 0xa0 && next < 0xc0) at += 2;
+        else {
+          this.#state = 'c1';
+          return at + 1;
         }
-        this.#state = 'escape';
-        return at + 1;
-      }
-      if (byte === 0xc2) {
-        this.#state = 'c1';
-        return at + 1;
-      }
-      if (byte === 0x08 || byte === 0x0b || byte === 0x0c || byte === 0x0e || byte === 0x0f) {
-        this.#other(at + 1, events);
+      } else {
+        at += 1;
+        this.#other(at, events);
       }
     }
     return data.length;
