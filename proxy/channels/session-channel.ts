@@ -45,6 +45,8 @@ export interface SessionChannelOptions {
   readonly context: Omit<GateContext, 'channel' | 'environment' | 'terminal'>;
   /** A request or a start was not allowed; for the log. */
   readonly refused: (wanted: string, code: string, detail: string) => void;
+  /** The client would take channels to its agent, whether or not the device may open them. */
+  readonly agentOffered?: () => void;
   /** The client asked for the device to be able to open agent or X11 channels, and may. */
   readonly allowed: (what: 'agent' | 'x11') => void;
 }
@@ -104,6 +106,7 @@ export class SessionChannel {
       }
       case 'auth-agent-req@openssh.com':
         parseNothing(body);
+        this.#options.agentOffered?.();
         this.#allow('agent', name, body, reply);
         return;
       case 'x11-req':

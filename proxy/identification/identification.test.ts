@@ -1,7 +1,7 @@
 // A session that waits for its user: what its terminals show, when it is decided, and that time runs out.
 import { describe, expect, it } from 'vitest';
 import { Identification, type SeizedTerminal } from './identification.ts';
-import type { IdentificationOutcome, IdentificationRequest } from './ports.ts';
+import type { IdentificationOutcome, IdentificationRequest, TouchProof, TouchResult } from './ports.ts';
 
 class Screen implements SeizedTerminal {
   shown = '';
@@ -137,5 +137,99 @@ describe('a session that waits for its user', () => {
     const before = shell.shown;
     type(identification, shell, 'anything\r');
     expect(shell.shown).toBe(before);
+  });
+});
+
+describe('a touch in place of answers', () => {
+  const agent = (offered = true) => {
+    const opened: { closed: boolean }[] = [];
+    return {
+      offered,
+      opened,
+      open: () => {
+        const state = { closed: false };
+        opened.push(state);
+        return {
+          identities: async () => [],
+          sign: async () => undefined,
+          [Symbol.dispose]: () => {
+            state.closed = true;
+          },
+        };
+      },
+    };
+  };
+  const touch = (...results: TouchResult[]): TouchProof => ({
+    possible: async () => true,
+    prove: async () => results.shift() ?? 'none',
+  });
+
+  it('is asked for by Enter alone, again when none came, and frees the session', async () => {
+    const offered = agent();
+    const asked = request({ touch: touch('none', 'right') });
+    using identification = new Identification(asked, offered);
+    const shell = new Screen();
+    identification.add(shell);
+    await shell.until('Your password: ');
+    expect(shell.shown).toContain('Enter alone: touch your security key');
+    type(identification, shell, '\r');
+    await shell.until('No touch of a key of yours came.');
+    type(identification, shell, '\r');
+    expect(await asked.decision).toEqual(['passed', 'touch']);
+    expect(offered.opened.map(({ closed }) => closed)).toEqual([true, true]);
+  });
+
+  it('leaves the answers as they are, and wrong touches count as wrong answers', async () => {
+    const asked = request({ touch: touch('wrong') });
+    using identification = new Identification(asked, agent());
+    const shell = new Screen();
+    identification.add(shell);
+    await shell.until('Your password: ');
+    type(identification, shell, '\r');
+    await shell.until('That was not right.');
+    type(identification, shell, 'wrong\r');
+    expect(await asked.decision).toEqual(['failed', '']);
+  });
+
+  it('is all that there is to ask for where an account has nothing else', async () => {
+    const asked = request({ questions: async () => [], touch: touch('right') });
+    using identification = new Identification(asked, agent());
+    const shell = new Screen();
+    identification.add(shell);
+    await shell.until('Press Enter, then touch your security key.');
+    type(identification, shell, 'some words\r');
+    type(identification, shell, '\r');
+    expect(await asked.decision).toEqual(['passed', 'touch']);
+  });
+
+  it('is not offered without an agent of the client’s, and it is told why', async () => {
+    const asked = request({ questions: async () => [], touch: touch('right') });
+    using identification = new Identification(asked, agent(false));
+    const shell = new Screen();
+    identification.add(shell);
+    await shell.until('your client forwards no agent');
+    const other = new Screen();
+    using withPassword = new Identification(request({ touch: touch('right') }), agent(false));
+    withPassword.add(other);
+    await other.until('Your password: ');
+    expect(other.shown).not.toContain('security key');
+  });
+
+  it('is given up when the session goes on or ends meanwhile', async () => {
+    const offered = agent();
+    const { promise, resolve } = Promise.withResolvers<TouchResult>();
+    const asked = request({ touch: { possible: async () => true, prove: () => promise } });
+    const identification = new Identification(asked, offered);
+    const shell = new Screen();
+    identification.add(shell);
+    await shell.until('Your password: ');
+    type(identification, shell, '\r');
+    await shell.until('Touch your security key now.');
+    identification[Symbol.dispose]();
+    expect(offered.opened.map(({ closed }) => closed)).toEqual([true]);
+    const shown = shell.shown;
+    resolve('right');
+    await promise;
+    expect(shell.shown).toBe(shown);
   });
 });

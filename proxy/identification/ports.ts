@@ -11,6 +11,25 @@ export type Answers = ReadonlyMap<Question['name'], string>;
 
 export type IdentificationOutcome = 'passed' | 'failed' | 'timed-out';
 
+/** Keys that sign where their owner is. Ends with its owner: what is asked then has no answer. */
+export interface KeyAgent extends Disposable {
+  /** Public keys and certificates, as they are sent; empty also when there is no answer. */
+  identities(): Promise<readonly Buffer[]>;
+  /** An SSH signature blob; undefined: the agent does not sign, or nobody touched the key in time. */
+  sign(key: Buffer, data: Buffer): Promise<Buffer | undefined>;
+}
+
+/** `none`: no key of the user's signed. */
+export type TouchResult = 'right' | 'wrong' | 'locked' | 'none';
+
+/** A touch of a security key, as the proof in place of all answers. */
+export interface TouchProof {
+  /** One of the user's keys is a security key. */
+  possible(): Promise<boolean>;
+  /** Asks for a signature over something new that only a touched key makes. Counts failures as signing in does. */
+  prove(agent: KeyAgent): Promise<TouchResult>;
+}
+
 /** One demand on a user, as it reaches a live session. */
 export interface IdentificationRequest {
   /** Its row in the log of re-authentications. */
@@ -27,7 +46,9 @@ export interface IdentificationRequest {
   questions(): Promise<readonly Question[]>;
   /** All answers together. Counts failures as signing in does. `locked`: not even looked at. */
   check(answers: Answers): Promise<'right' | 'wrong' | 'locked'>;
-  /** Called once, when it was decided here. `method` such as `password+totp`. */
+  /** Absent: no touch counts here. */
+  readonly touch?: TouchProof;
+  /** Called once, when it was decided here. `method` such as `password+totp` or `touch`. */
   decided(outcome: IdentificationOutcome, method: string): void;
 }
 

@@ -23,7 +23,12 @@ export interface Typed {
   readonly text: string;
   /** Present when the last question was answered. */
   readonly answers: Answers | undefined;
+  /** A security key is to be touched in place of all answers. */
+  readonly touch: boolean;
 }
+
+/** Asked where a touch is all that there is to ask for. */
+const TOUCH_ONLY = 'Press Enter, then touch your security key.';
 
 const lines = (text: string): string =>
   plainText(text)
@@ -33,14 +38,23 @@ const lines = (text: string): string =>
 
 export class TerminalQuestions {
   readonly #questions: readonly Question[];
+  /** Enter alone at the first question stands for a touch. */
+  readonly #touch: boolean;
   readonly #answers = new Map<Question['name'], string>();
   #phase: Phase;
   #escape: Escape = 'none';
   #mouseLeft = 0;
 
-  constructor(questions: readonly Question[]) {
+  constructor(questions: readonly Question[], touch = false) {
     this.#questions = questions;
-    this.#phase = questions.length === 0 ? { kind: 'telling' } : { kind: 'asking', index: 0, typed: [] };
+    this.#touch = touch;
+    this.#phase = this.#first;
+  }
+
+  get #first(): Phase {
+    return this.#questions.length === 0 && !this.#touch
+      ? { kind: 'telling' }
+      : { kind: 'asking', index: 0, typed: [] };
   }
 
   /** What is shown first: why, then the first question. */
@@ -51,7 +65,7 @@ export class TerminalQuestions {
   /** Asks all of it again, after `why`. */
   again(why: string): string {
     this.#forget();
-    if (this.#questions.length > 0) this.#phase = { kind: 'asking', index: 0, typed: [] };
+    this.#phase = this.#first;
     return lines(why) + this.#question();
   }
 
@@ -59,7 +73,7 @@ export class TerminalQuestions {
     let text = '';
     for (const byte of data) {
       const phase = this.#phase;
-      if (phase.kind !== 'asking') return { text, answers: undefined };
+      if (phase.kind !== 'asking') return { text, answers: undefined, touch: false };
       if (this.#escape !== 'none') {
         this.#escaped(byte);
         continue;
@@ -68,8 +82,12 @@ export class TerminalQuestions {
         case 0x0d:
         case 0x0a: {
           text += '\r\n';
+          if (this.#touch && phase.index === 0 && phase.typed.length === 0) {
+            this.#phase = { kind: 'checking' };
+            return { text: text + lines('Touch your security key now.'), answers: undefined, touch: true };
+          }
           const answers = this.#answered(phase);
-          if (answers !== undefined) return { text, answers };
+          if (answers !== undefined) return { text, answers, touch: false };
           text += this.#question();
           break;
         }
@@ -90,21 +108,21 @@ export class TerminalQuestions {
           if (byte >= 0x20 && phase.typed.length < LONGEST_ANSWER) phase.typed.push(byte);
       }
     }
-    return { text, answers: undefined };
+    return { text, answers: undefined, touch: false };
   }
 
   #question(): string {
     const phase = this.#phase;
     if (phase.kind !== 'asking') return '';
-    return `sallyport: ${plainText(this.#questions[phase.index]?.text ?? '')} `;
+    return `sallyport: ${plainText(this.#questions[phase.index]?.text ?? TOUCH_ONLY)} `;
   }
 
   #answered({ index, typed }: Extract<Phase, { kind: 'asking' }>): Answers | undefined {
     const question = this.#questions[index];
     if (question !== undefined) this.#answers.set(question.name, Buffer.from(typed).toString('utf8'));
     typed.fill(0);
-    if (index + 1 < this.#questions.length) {
-      this.#phase = { kind: 'asking', index: index + 1, typed: [] };
+    if (question === undefined || index + 1 < this.#questions.length) {
+      this.#phase = { kind: 'asking', index: question === undefined ? index : index + 1, typed: [] };
       return undefined;
     }
     const answers = new Map(this.#answers);

@@ -14,6 +14,7 @@ import { type CollectedSetup, SessionChannel } from '../channels/session-channel
 import { tellAndClose, tellOnStart } from '../channels/told-channel.ts';
 import { type DeviceHandlers, dialDevice } from '../device/dial.ts';
 import { DialError } from '../device/errors.ts';
+import { ClientAgent } from '../identification/agent.ts';
 import { Identification } from '../identification/identification.ts';
 import type { IdentificationRequest, SessionControl } from '../identification/ports.ts';
 import type { SignedIn } from '../login/login-service.ts';
@@ -106,6 +107,8 @@ export class DeviceSession implements PairSession {
   /** Remote forwards in force, as `address:port` or `unix:path`. */
   readonly #forwards = new Set<string>();
   readonly #deviceMayOpen = new Set<'agent' | 'x11'>();
+  /** The client would take channels to its agent. */
+  #agentOffered = false;
   /** What the client opened or asked for while the session was held; bounded. */
   #waiting: (() => void)[] = [];
   readonly #finished = Promise.withResolvers<void>();
@@ -283,6 +286,9 @@ export class DeviceSession implements PairSession {
           environment: this.#deps.settings.environment,
           context: this.#gateContext(),
           refused: (wanted, code, detail) => this.#refused(wanted, code, detail),
+          agentOffered: () => {
+            this.#agentOffered = true;
+          },
           allowed: (what) => this.#deviceMayOpen.add(what),
         });
         this.#pairs.set(channel.pair, undefined);
@@ -604,7 +610,13 @@ export class DeviceSession implements PairSession {
     if (this.ended || this.#identification !== undefined) return;
     const { nonInteractive } = this.target.grant;
     this.#deps.log.info({ session: this.id, identification: request.id }, 'session waits for identification');
-    this.#identification = new Identification(request);
+    const session = this;
+    this.#identification = new Identification(request, {
+      get offered() {
+        return session.#agentOffered;
+      },
+      open: () => new ClientAgent(session.#client.table),
+    });
     for (const pair of this.#pairs.keys()) this.#askOn(pair);
     // Nobody can be asked where there is no terminal: it pauses until they are asked elsewhere, or ends.
     if (nonInteractive === 'end' && !this.#identification.asks) {

@@ -20,6 +20,7 @@ import { createIdentifier, type IdentifierParts } from '../oversight/identifier.
 import { LiveSettings } from '../oversight/live-settings.ts';
 import { Oversight, type OversightParts } from '../oversight/oversight.ts';
 import { privilegeOf } from '../oversight/privilege.ts';
+import { createSecurityKeyProof, type SecurityKeyParts } from '../oversight/security-key.ts';
 import type { MovedBy } from '../oversight/watched-session.ts';
 import type { Store } from '../store/store.ts';
 
@@ -30,7 +31,7 @@ export interface Behaviour {
 
 export const openBehaviour = async (parts: {
   readonly store: Store;
-  readonly identification: IdentifierParts;
+  readonly identification: IdentifierParts & SecurityKeyParts;
   readonly userLock: UserLock;
   readonly log: OversightParts['log'];
   readonly mark: OversightParts['mark'];
@@ -43,6 +44,7 @@ export const openBehaviour = async (parts: {
     settings: await LiveSettings.open(store),
     habits: new CommandHabits(store),
     identifier: createIdentifier(parts.identification),
+    securityKeys: createSecurityKeyProof(parts.identification),
     userLock,
     log,
     mark,

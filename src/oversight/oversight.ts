@@ -36,6 +36,7 @@ import { privilegeOf, wordsOf } from './privilege.ts';
 import { learnSession, PeerGroups, readHabits } from './profiles.ts';
 import { type RatingFacts, waitingReauthentications } from './ratings.ts';
 import type { Standing } from './risk-records.ts';
+import type { SecurityKeyProof } from './security-key.ts';
 import { type MovedBy, WatchedSession } from './watched-session.ts';
 
 export interface OversightLog {
@@ -50,6 +51,8 @@ export interface OversightParts {
   readonly settings: LiveSettings;
   readonly habits: CommandHabits;
   readonly identifier: Identifier;
+  /** Absent: a touch of a security key is no proof here. */
+  readonly securityKeys?: SecurityKeyProof;
   readonly userLock: UserLock;
   readonly log: OversightLog;
   /** Notes something in the recording of a session. */
@@ -612,7 +615,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
   }
 
   #request(session: WatchedSession, demand: ReauthenticationsTable): IdentificationRequest {
-    const { identifier, settings } = this.#parts;
+    const { identifier, securityKeys, settings } = this.#parts;
     const { patience, tries } = settings.current.identification;
     const { user } = session;
     return {
@@ -623,6 +626,18 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       tries,
       questions: () => identifier.questions(user.name),
       check: (answers) => identifier.check(user.name, session.start.sourceAddress, answers),
+      ...(securityKeys === undefined
+        ? {}
+        : {
+            touch: {
+              possible: () => securityKeys.possible(user.name),
+              prove: (agent) => {
+                const { sourceAddress } = session.start;
+                const asked = { user: user.name, sourceAddress, demand: demand.id, session: session.id };
+                return securityKeys.prove(asked, agent);
+              },
+            },
+          }),
       decided: (outcome, method) => {
         this.#decide(user, {
           demand: demand.id,

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, logged, logLines } from '../gateway/gateway-events.ts';
 import { openSite, type Site } from '../harness/site.ts';
 import { typeAt } from '../harness/terminal.ts';
+import { startAgent } from '../login/agent.ts';
+import { makeKey } from '../login/key-workshop.ts';
 import { applyPerson, nextCode, PASSWORD, writePolicy } from './person.ts';
 
 /** What became of something is written a moment after its user has been told. */
@@ -115,6 +117,72 @@ describe('an administrator who wants it', () => {
     await site.gateway.sallyport(['reauth', 'waive', 'alice']);
     expect(await running).toMatchObject({ code: 0, stdout: 'one\ntwo\n' });
     await expect.poll(async () => (await outcomes())[0], STORED).toBe('waived');
+  });
+});
+
+describe('a touch of a security key', () => {
+  const key = makeKey('sk-ssh-ed25519@openssh.com');
+  const touches = async (flags: number): Promise<AsyncDisposable & { readonly path: string }> => {
+    const path = site.scratch.path(`touch-${flags}.sock`);
+    const use = { flags, counter: 3 };
+    const agent = await startAgent(path, [{ blob: key.blob, sign: (data) => key.sign(key.type, data, use) }]);
+    return { path, [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose]() };
+  };
+  /** alice signs in with her key in a file, and forwards the agent. */
+  const forwarding = (path: string) =>
+    typeAt(
+      'ssh',
+      site.alice
+        .arguments(['-tt', '-A'])
+        .map((word) => (word === 'IdentityAgent=none' ? `IdentityAgent=${path}` : word)),
+    );
+
+  it('proves who the user is through the agent that the client forwards, though the device gets none', async () => {
+    await site.gateway.apply({
+      users: [
+        {
+          name: 'alice',
+          keys: [site.key.publicKey, site.rsaKey.publicKey, key.line],
+          password: PASSWORD,
+          authentication: [['publickey']],
+          roles: ['engineer'],
+        },
+      ],
+      grants: [{ name: 'web', users: ['alice'], devices: ['web1'], channels: ['shell', 'exec'] }],
+    });
+    await using agent = await touches(1);
+    using terminal = forwarding(agent.path);
+    await terminal.until(/[$#] /);
+    await site.gateway.sallyport(['reauth', 'require', 'alice', '--reason', 'a test']);
+    await terminal.until('Enter alone: touch your security key instead of answering.');
+    await terminal.until('Your password: ');
+    terminal.type('\r');
+    await terminal.until('Touch your security key now.');
+    await terminal.until('Thank you.');
+    await terminal.until('\x1b[?1049l');
+    terminal.type('echo "agent:$SSH_AUTH_SOCK:$((40+2))"\r');
+    await terminal.until('agent::42');
+    terminal.type('exit\r');
+    await terminal.ended();
+    await expect
+      .poll(async () => (await site.gateway.rows('reauthentication', 'list', '--user', 'alice'))[0], STORED)
+      .toMatchObject({ outcome: 'passed', method: 'touch' });
+  });
+
+  it('is wrong without the finger', async () => {
+    await using agent = await touches(0);
+    using terminal = forwarding(agent.path);
+    await terminal.until(/[$#] /);
+    await site.gateway.sallyport(['reauth', 'require', 'alice', '--reason', 'a test']);
+    await terminal.until('Your password: ');
+    terminal.type('\r');
+    await terminal.until('That was not right.');
+    await terminal.until('Your password: ');
+    terminal.type(`${PASSWORD}\r`);
+    await terminal.until('Thank you.');
+    await terminal.until('\x1b[?1049l');
+    terminal.type('exit\r');
+    await terminal.ended();
   });
 });
 
