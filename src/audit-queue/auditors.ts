@@ -1,5 +1,5 @@
-// Who audits: the default auditors, or as long as none is named, everybody with the role. A name counts only while its
-// user is there, enabled, and an auditor.
+// Who audits: the default auditors, or as long as there is none, everybody with the role. A name counts only while its
+// user is there, enabled, and an auditor; so what is submitted finds somebody as long as there is any auditor.
 import type { Kysely, Transaction } from 'kysely';
 import { shown } from '../directory/shown-text.ts';
 import { readStringList } from '../directory/stored-json.ts';
@@ -36,9 +36,9 @@ export const auditorNamed = async (db: Reader, name: string): Promise<Auditor> =
 export const defaultAuditors = async (db: Reader): Promise<readonly Auditor[]> => {
   const named = await db.selectFrom('default_auditors').select('user_name').execute();
   const all = await readAuditors(db);
-  if (named.length === 0) return all;
   const names = new Set(named.map((row) => row.user_name));
-  return all.filter(({ name }) => names.has(name));
+  const defaults = all.filter(({ name }) => names.has(name));
+  return defaults.length > 0 ? defaults : all;
 };
 
 export interface DefaultAuditorView {

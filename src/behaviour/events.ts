@@ -192,6 +192,8 @@ export type CredentialViewedEvent = Base & {
   /** `prohibited-time`, `not-granted`, …; empty: shown. */
   readonly code: string;
   readonly score: number;
+  /** At or above the least suspicious score of that moment; absent in what an earlier release wrote. */
+  readonly suspicious?: boolean;
   readonly findings: readonly EventFinding[];
 };
 

@@ -1,7 +1,9 @@
 // Changes of a credential by hand: setting a new secret in the vault, and noticing, from the log of changes, those of a
 // credential that the gateway itself has rotated a short while ago. Whoever made them and by whatever way, they become
 // events once; an unusual one tells administrators at once, through the log and the outputs.
-import type { EventTarget, EventUser, NewEvent } from '../behaviour/events.ts';
+import { submitForAudit } from '../audit-queue/queue.ts';
+import type { EventTarget, EventUser } from '../behaviour/events.ts';
+import { type BehaviourSettings, behaviourSettings } from '../behaviour/settings.ts';
 import type { Change } from '../directory/changes.ts';
 import { createDeviceVault, findCredential, putCredential } from '../directory/credentials.ts';
 import { DirectoryError } from '../directory/errors.ts';
@@ -9,10 +11,12 @@ import { readSettings } from '../directory/settings.ts';
 import { shown } from '../directory/shown-text.ts';
 import type { Vault } from '../directory/vault.ts';
 import type { EventLog } from '../events/event-log.ts';
+import { takeFacts } from '../oversight/demands.ts';
 import type { Store } from '../store/store.ts';
 import { CredentialError } from './errors.ts';
 import { publicPartOf } from './new-secret.ts';
 import { ROTATION_ACTOR } from './rotation.ts';
+import { changeFindings } from './view-risk.ts';
 
 const DAY = 86_400_000;
 /** For so long after a rotation a change by hand is unusual. */
@@ -25,7 +29,7 @@ const LONGEST_SECRET = 64 * 1_024;
 export interface ChangeParts {
   readonly store: Store;
   readonly vault: Vault;
-  readonly events: Pick<EventLog, 'append'>;
+  readonly events: EventLog;
   readonly now: () => number;
 }
 
@@ -144,35 +148,84 @@ export const noticeManualChanges = async ({
       row.action === 'changed' && !row.actor.startsWith(ROTATION_ACTOR) && secretChanged(row.afterJson);
     const target = counts ? await targetOf(store, row.name) : undefined;
     // Told first, noted then: whoever falls over in between lets it be told twice, never not at all.
-    const note = () =>
-      store.db
+    const note = async (): Promise<boolean> => {
+      const made = await store.db
         .insertInto('credential_notices')
         .values({ change_id: row.id, at: now() })
         .onConflict((conflict) => conflict.doNothing())
-        .execute();
+        .executeTakeFirst();
+      return Number(made.numInsertedOrUpdatedRows ?? 0) > 0;
+    };
     if (target === undefined) {
       await note();
       continue;
     }
     const rotatedAt = await lastRotation(store, target.credential.id, row.at);
-    const unusual = rotatedAt !== undefined;
-    const { 'view.weights.passwordChange': points } = await readSettings(store.db);
-    const event: NewEvent = {
-      kind: 'credential-changed',
-      at: row.at,
-      user: await userOf(store, row.actor),
-      target,
-      how: 'manual',
-      unusual,
-      detail: unusual
-        ? `rotated by the gateway at ${new Date(rotatedAt).toISOString()}, changed by hand after that (${points} points)`
-        : '',
-    };
-    await events.append([event]);
-    await note();
-    noticed.push({ credential: row.name, actor: row.actor, unusual });
+    const user = await userOf(store, row.actor);
+    const change = { id: row.id, at: row.at, user, target };
+    const unusual = rotatedAt === undefined ? undefined : await judge(store, change, rotatedAt);
+    await events.append([
+      {
+        kind: 'credential-changed',
+        at: row.at,
+        user,
+        target,
+        how: 'manual',
+        unusual: unusual !== undefined,
+        detail: unusual?.detail ?? '',
+      },
+    ]);
+    // Of several who notice it at the same time, one takes it into the rating.
+    if ((await note()) && unusual !== undefined) await count({ store, events, now }, change, unusual);
+    noticed.push({ credential: row.name, actor: row.actor, unusual: unusual !== undefined });
   }
   return noticed;
+};
+
+interface ManualChange {
+  readonly id: string;
+  readonly at: number;
+  readonly user: EventUser;
+  readonly target: EventTarget;
+}
+
+interface UnusualChange {
+  readonly score: number;
+  readonly settings: BehaviourSettings;
+  readonly detail: string;
+}
+
+const judge = async (store: Store, change: ManualChange, rotatedAt: number): Promise<UnusualChange> => {
+  const flat = await readSettings(store.db);
+  const { at, user, target } = change;
+  const about = { at, credential: target.credential.name, rotatedAt };
+  const { score, findings } = await changeFindings(store, user.id, about, flat);
+  const reasons = findings.map(({ dimension, seen, points }) => `${dimension}: ${seen} (+${points})`);
+  return {
+    score,
+    settings: behaviourSettings(flat),
+    detail: `rotated by the gateway at ${new Date(rotatedAt).toISOString()}, changed by hand after that; risk ${score}${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}`,
+  };
+};
+
+/** As of a view: one that is suspicious costs rating, and goes to the auditors where the settings say so. */
+const count = async (
+  parts: Omit<ChangeParts, 'vault'>,
+  { id, user, target }: ManualChange,
+  { score, settings, detail }: UnusualChange,
+): Promise<void> => {
+  const { store, events, now } = parts;
+  if (score < settings.minimumSuspiciousScore || user.id === '') return;
+  const at = now();
+  await takeFacts({ store, events, settings, now }, user, {
+    at,
+    events: [{ kind: 'suspicious-view', id, at, score, evidence: { session: id, second: undefined } }],
+  });
+  if (settings.submitHighRiskToAudit)
+    await submitForAudit(
+      { store, events, now },
+      { kind: 'view', subject: id, user, reason: `change of ${target.credential.name}: ${detail}`, score },
+    );
 };
 
 const targetOf = async (store: Store, name: string): Promise<EventTarget | undefined> => {

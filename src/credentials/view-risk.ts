@@ -1,5 +1,6 @@
 // How unusual a view of a credential is, by the same measures as a session's start: origin, credential and time against
-// the user's own clean views. Points are those of `view.weights`.
+// the user's own clean views. Points are those of `view.weights`. A change by hand of what the gateway has just rotated is
+// judged like a view, as far as it is known from where it came, and has points of its own.
 import type { EventFinding } from '../behaviour/events.ts';
 import { SessionHistory } from '../behaviour/session-history.ts';
 import { measureStart, NO_PEERS } from '../behaviour/session-measure.ts';
@@ -19,7 +20,7 @@ const NO_ACTIONS = { blockSession: false, blockSessionAndUser: false } as const;
 export const admittedFindings = async (
   store: Store,
   userId: string,
-  view: CredentialViewsTable,
+  view: Pick<CredentialViewsTable, 'at' | 'source_address' | 'credential_name'>,
   flat: Settings,
   timeZone: string,
 ): Promise<{ readonly score: number; readonly findings: readonly EventFinding[] }> => {
@@ -75,4 +76,36 @@ export const admittedFindings = async (
   });
   const findings = judged.findings.filter(({ points }) => points > 0);
   return { score: findings.reduce((sum, { points }) => sum + points, 0), findings };
+};
+
+/**
+ * Of a change by hand of a credential that the gateway had rotated at `rotatedAt`. Where it came from is not known: a
+ * file that was applied has no address.
+ */
+export const changeFindings = async (
+  store: Store,
+  userId: string,
+  change: { readonly at: number; readonly credential: string; readonly rotatedAt: number },
+  flat: Settings,
+): Promise<{ readonly score: number; readonly findings: readonly EventFinding[] }> => {
+  const { at, credential, rotatedAt } = change;
+  const points = flat['view.weights.passwordChange'];
+  const judged = await admittedFindings(
+    store,
+    userId,
+    { at, source_address: '', credential_name: credential },
+    { ...flat, 'view.weights.origin': 0 },
+    flat['session.timeZone'],
+  );
+  const days = Math.max(0, at - rotatedAt) / DAY;
+  const own: EventFinding = {
+    dimension: 'passwordChange',
+    points,
+    usual: [],
+    seen: `changed by hand ${days < 1 ? 'within a day' : `${Math.floor(days)} days`} after the gateway had rotated it`,
+    measured: days,
+    limit: 0,
+  };
+  const findings = points > 0 ? [own, ...judged.findings] : judged.findings;
+  return { score: findings.reduce((sum, finding) => sum + finding.points, 0), findings };
 };

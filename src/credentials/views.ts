@@ -271,6 +271,7 @@ export const viewCredential = async (parts: ViewParts, request: ViewRequest): Pr
         reason,
         code: '',
         score,
+        suspicious,
         findings,
       },
     ]),

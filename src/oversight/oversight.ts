@@ -157,6 +157,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       session.action = risk.action;
       const suspicious = risk.score >= current.minimumSuspiciousScore;
       if (suspicious) session.suspiciousAt = now();
+      session.submitted = suspicious && current.submitHighRiskToAudit;
       await this.#note(session, 'refused');
       if (suspicious) await this.#suspicious(session, risk);
       if (risk.action === 'blockSessionAndUser') await this.#disable(start.user, risk);

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { NewEvent } from '../behaviour/events.ts';
+import { SETTINGS } from '../directory/settings.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { readEvents } from '../events/event-log.ts';
 import { newId } from '../store/id.ts';
@@ -143,7 +144,7 @@ export const readActivities = async function* (
             kind: 'view',
             user: event.user.id,
             credential: event.target.credential.name,
-            suspicious: event.score >= 5,
+            suspicious: event.suspicious ?? event.score >= SETTINGS.minimumSuspiciousScore.standard,
           };
           break;
         default:

@@ -94,6 +94,15 @@ onBothStores('the audit queue', (bench) => {
     expect(await listDefaultAuditors(store)).toEqual([]);
   });
 
+  it('falls back on everybody with the role when no default auditor is there any more', async () => {
+    const parts = await withPeople(await bench.fresh());
+    const { store } = parts;
+    await addDefaultAuditor(store, 'bob', { by: 'test', now: 1 });
+    await store.db.updateTable('users').set({ disabled_reason: 'gone' }).where('name', '=', 'bob').execute();
+    const subject = await submit(parts, 'alice');
+    expect(await seenBy(store, 'carol')).toEqual([subject]);
+  });
+
   it('never shows auditors their own sessions, nor lets them say a word about them', async () => {
     const parts = await withPeople(await bench.fresh());
     const { store } = parts;

@@ -7,7 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_DIAL_TIMEOUTS } from '../../proxy/device/dial.ts';
-import { changeCredential } from '../../src/credentials/changes.ts';
+import { changeCredential, noticeManualChanges } from '../../src/credentials/changes.ts';
 import { proveSecret } from '../../src/credentials/device-command.ts';
 import {
   listRotations,
@@ -202,6 +202,69 @@ describe('views', () => {
     expect(kinds).toContain('audit-changed');
     const entry = await parts.store.db.selectFrom('audit_entries').selectAll().executeTakeFirstOrThrow();
     expect(entry).toMatchObject({ kind: 'view', user_name: 'alice' });
+  });
+});
+
+describe('a change by hand of what the gateway has just rotated', () => {
+  const now = Date.UTC(2030, 0, 7, 10);
+  const rotated = async (settings: object) => {
+    const parts = await siteWith({
+      users: [{ name: 'alice' }, { name: 'carol', roles: ['auditor'] }],
+      devices: [{ name: 'web1', host: '192.0.2.1' }],
+      credentials: [{ name: 'web1-root', device: 'web1', username: 'root', password: 'sesame-open' }],
+      settings: { session: { submitHighRiskToAudit: true }, ...settings },
+    });
+    const { id } = await parts.store.db.selectFrom('credentials').select('id').executeTakeFirstOrThrow();
+    await parts.store.append('credential_rotations', [
+      {
+        id: 'rotation-1',
+        credential_id: id,
+        credential_name: 'web1-root',
+        device_name: 'web1',
+        actor: 'rotation',
+        method: 'chpasswd',
+        state: 'done',
+        detail: '',
+        started_at: now - 86_400_000,
+        finished_at: now - 86_400_000,
+        next_password_sealed: null,
+        next_private_key_sealed: null,
+        previous_password_sealed: null,
+        previous_private_key_sealed: null,
+      },
+    ]);
+    const secret = { kind: 'password', password: 'by-hand' } as const;
+    const at = { ...parts, now: () => now };
+    await changeCredential(at, { credential: 'web1-root', secret, actor: 'cli:root (alice)' });
+    // Noticed once more by somebody else: nothing is told or counted twice.
+    await noticeManualChanges(at);
+    const { events } = await readEvents(parts.store, { limit: 50, after: undefined });
+    const entries = await parts.store.db.selectFrom('audit_entries').selectAll().execute();
+    return { events, entries };
+  };
+
+  it('has the points that the settings say, costs rating and goes to the auditors when they suffice', async () => {
+    const { events, entries } = await rotated({ minimumSuspiciousScore: 3 });
+    expect(events.filter(({ kind }) => kind === 'credential-changed')).toMatchObject([
+      {
+        unusual: true,
+        detail: expect.stringMatching(/risk 3: passwordChange: changed by hand 1 days .*\(\+3\)/),
+      },
+    ]);
+    expect(events.filter(({ kind }) => kind === 'rating-changed')).toMatchObject([
+      { cause: 'suspicious-view', before: 5, after: 4.6 },
+    ]);
+    expect(entries).toMatchObject([{ kind: 'view', user_name: 'alice', score: 3 }]);
+  });
+
+  it('is told and costs nothing below the least suspicious score', async () => {
+    const { events, entries } = await rotated({
+      minimumSuspiciousScore: 3,
+      view: { weights: { passwordChange: 2 } },
+    });
+    expect(events.map(({ kind }) => kind)).toEqual(['credential-changed']);
+    expect(events[0]).toMatchObject({ unusual: true });
+    expect(entries).toEqual([]);
   });
 });
 
