@@ -5,8 +5,8 @@ import type { GateState } from './gate-state.ts';
 import { editorLeft, editorReads, multiplexerGone, wroteMeanwhile } from './leaving.ts';
 import type { Observer } from './observing.ts';
 
-/** Longer output is not one line editor drawing. */
-const MOST_DRAWN_AT_ONCE = 4_096;
+/** Longer output is not one line editor drawing: of what is longer, a terminal hands out up to 4,095 bytes at once. */
+const MOST_DRAWN_AT_ONCE = 3_072;
 
 const ZSH_DRAWS = Buffer.from('\x1b[27m\x1b[24m');
 const FISH_DRAWS = Buffer.from('\u23ce');
@@ -117,6 +117,7 @@ function editorOn(state: GateState, observer: Observer): void {
     case 'judge':
     case 'judge-paste':
     case 'ask':
+    case 'prove':
     case 'retype':
     case 'ended':
       return;

@@ -1,10 +1,10 @@
 // Remembers what the device printed since the first key of a line, to tell whether what was typed ever came back. It
 // looks for the characters alone, wherever they were drawn; where they belong on screen is the line reader's business.
 // What did not come back is taken for a secret, so every doubt here ends with text that is not stored.
+import { WaitingOutput } from '../terminal/waiting-output.ts';
 
 /** Output of one line that is kept; what is older cannot be the echo of its keys. Bytes. */
 const MOST_KEPT = 16_384;
-const MOST_PARTS = 256;
 
 const SEQUENCES =
   /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|[\x00-\x20\x7f-\xa0]/g;
@@ -13,24 +13,15 @@ const bare = (text: string): string => text.normalize('NFC').replace(SEQUENCES, 
 
 /** The end of all that the device has printed; text is made of it only when somebody asks. */
 export class EchoLog {
-  #parts: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new WaitingOutput();
   #total = 0;
 
   saw(bytes: Buffer): void {
     this.#total += bytes.length;
-    if (bytes.length >= MOST_KEPT) {
-      // Bulk output is nobody's echo: only its end is kept.
-      this.#parts = [bytes.subarray(-MOST_KEPT)];
-      this.#bytes = MOST_KEPT;
-      return;
-    }
-    this.#parts.push(bytes);
-    this.#bytes += bytes.length;
-    if (this.#bytes < 4 * MOST_KEPT && this.#parts.length < MOST_PARTS) return;
-    const kept = Buffer.concat(this.#parts).subarray(-MOST_KEPT);
-    this.#parts = [Buffer.from(kept)];
-    this.#bytes = kept.length;
+    // Bulk output is nobody's echo: only its end is kept.
+    const end = bytes.subarray(-MOST_KEPT);
+    if (this.#kept.length + end.length > 2 * MOST_KEPT) this.#kept.keepLast(MOST_KEPT);
+    this.#kept.add(end);
   }
 
   /** Watches from now on. */
@@ -46,7 +37,7 @@ export class EchoLog {
   /** What was printed since `from` bytes had been, as far as it is kept. */
   since(from: number): string {
     const wanted = Math.min(MOST_KEPT, this.#total - from);
-    return wanted === 0 ? '' : Buffer.concat(this.#parts).subarray(-wanted).toString('utf8');
+    return wanted === 0 ? '' : this.#kept.data.subarray(-wanted).toString('utf8');
   }
 }
 

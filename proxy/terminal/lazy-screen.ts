@@ -3,8 +3,9 @@
 // is the same as if everything had been drawn (a property test holds it to that).
 import { type OutputEvent, OutputScanner } from './modes.ts';
 import { type Look, type Position, type Row, Screen, type ScreenView } from './screen.ts';
+import { WaitingOutput } from './waiting-output.ts';
 
-/** Plain output beyond this many waiting bytes is cut down to its end. */
+/** Plain output that would wait beyond this many bytes is cut down to its end. */
 const CUT_ABOVE = 262_144;
 /** More than this is cut down before it is drawn; less is drawn as quickly. */
 const WORTH_CUTTING = 32_768;
@@ -19,8 +20,7 @@ const RESETS = [Buffer.from('\x1b[m'), Buffer.from('\x1b[0m')] as const;
 export class LazyScreen implements ScreenView {
   readonly #screen: Screen;
   readonly #scanner = new OutputScanner();
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingOutput();
   #skipped = 0;
 
   constructor(columns: number, rows: number, scrollback = 200) {
@@ -28,7 +28,7 @@ export class LazyScreen implements ScreenView {
   }
 
   [Symbol.dispose](): void {
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#screen[Symbol.dispose]();
   }
 
@@ -43,7 +43,7 @@ export class LazyScreen implements ScreenView {
 
   /**
    * Takes output. `onEvent` is called for each mode change and mark at the moment when exactly the output up to it
-   * has been taken, so that it may look at the cursor.
+   * has been taken, so that it may look at the cursor. Nothing of `data` is kept.
    */
   write(data: Buffer, onEvent?: (event: OutputEvent, rest: Buffer) => void): void {
     let from = 0;
@@ -68,7 +68,6 @@ export class LazyScreen implements ScreenView {
     // What stands in a string is no text: none of it may wait.
     if (this.#scanner.inString) this.#drawWith(rest);
     else this.#take(rest, plain);
-    if (this.#waitingBytes > CUT_ABOVE && !this.#cut()) this.#drawAll();
   }
 
   resize(columns: number, rows: number): void {
@@ -113,17 +112,13 @@ export class LazyScreen implements ScreenView {
   /** What waits begins with text: in the middle of a sequence (`plain` is false) all is drawn. */
   #take(data: Buffer, plain: boolean): void {
     if (data.length === 0) return;
-    if (this.#waitingBytes === 0 && !(plain && this.#screen.atRest)) {
-      this.#screen.write(data);
-      return;
-    }
-    this.#waiting.push(data);
-    this.#waitingBytes += data.length;
+    if (this.#waiting.length + data.length > CUT_ABOVE && !this.#cut()) this.#drawAll();
+    if (this.#waiting.length === 0 && !(plain && this.#screen.atRest)) this.#screen.write(data);
+    else this.#waiting.add(data);
   }
 
   #draw(): void {
-    if (this.#waitingBytes === 0) return;
-    if (this.#waitingBytes > WORTH_CUTTING) this.#cut();
+    if (this.#waiting.length > WORTH_CUTTING) this.#cut();
     this.#drawAll();
   }
 
@@ -134,10 +129,9 @@ export class LazyScreen implements ScreenView {
   }
 
   #drawAll(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    for (const data of waiting) this.#screen.write(data);
+    if (this.#waiting.length === 0) return;
+    this.#screen.write(this.#waiting.data);
+    this.#waiting.clear();
   }
 
   /**
@@ -145,41 +139,26 @@ export class LazyScreen implements ScreenView {
    * and nothing changed, where that can't be done.
    */
   #cut(): boolean {
-    if (!this.#screen.scrollsWhole) return false;
+    const { data } = this.#waiting;
+    if (data.length === 0 || !this.#screen.scrollsWhole) return false;
     // The end of what waits is nearly always enough.
-    const kept = this.#keptOf(this.#joined(ENOUGH)) ?? this.#keptOf(this.#joined(this.#waitingBytes));
+    const end = data.subarray(-ENOUGH);
+    const kept = this.#keptOf(end, end.length === data.length) ?? this.#keptOf(data, true);
     if (kept === undefined) return false;
     // The skipped lines would have left the cursor at the start of the last row, below a full page.
     this.#screen.write(`${kept.styles}\x1b[${this.#screen.rows};1H`);
-    this.#waiting = [kept.lines];
-    this.#waitingBytes = kept.lines.length;
+    this.#waiting.keepLast(kept.bytes);
     this.#skipped += 1;
     return true;
   }
 
-  /** The last so many bytes that wait, or somewhat more. */
-  #joined(bytes: number): { readonly data: Buffer; readonly whole: boolean } {
-    let from = this.#waiting.length;
-    for (let taken = 0; from > 0 && taken < bytes; from -= 1) taken += this.#waiting[from - 1]?.length ?? 0;
-    const parts = this.#waiting.slice(from);
-    const [only] = parts;
-    const data = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
-    return { data, whole: from === 0 };
-  }
-
-  /** The last lines that can still be seen, and the colours before them; undefined: nothing can be told or dropped. */
-  #keptOf({
-    data,
-    whole,
-  }: {
-    readonly data: Buffer;
-    readonly whole: boolean;
-  }): { readonly styles: string; readonly lines: Buffer } | undefined {
+  /** How long the last lines are that can still be seen, and the colours before them; undefined: nothing can be told or dropped. */
+  #keptOf(data: Buffer, whole: boolean): { readonly styles: string; readonly bytes: number } | undefined {
     const cut = lineEnd(data, data.length, this.#screen.mostLines + 2, CARRIAGE_RETURN);
     // What is skipped must have moved the cursor to the last row by itself.
     if (cut <= 0 || lineEnd(data, cut, this.#screen.rows + 1, undefined) <= 0) return undefined;
     const styles = stylesAt(data, cut, whole);
-    return styles === undefined ? undefined : { styles, lines: data.subarray(cut) };
+    return styles === undefined ? undefined : { styles, bytes: data.length - cut };
   }
 }
 
