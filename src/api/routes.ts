@@ -4,6 +4,7 @@ import type { Route } from './route.ts';
 import { auditQueueRoutes } from './routes/audit-queue.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { directoryRoutes } from './routes/directory.ts';
+import { exceptionRoutes } from './routes/exceptions.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { liveRoutes } from './routes/live.ts';
 import { outputRoutes } from './routes/outputs.ts';
@@ -35,6 +36,7 @@ export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...liveRoutes(parts),
   ...watchRoutes(parts),
   ...auditQueueRoutes(parts),
+  ...exceptionRoutes(parts),
   ...findingRoutes(parts),
   ...postureAndGraphRoutes(parts),
 ];

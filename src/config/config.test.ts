@@ -134,3 +134,12 @@ test('units', () => {
   expect(readSocketAddress(2222)).toEqual({ value: { host: undefined, port: 2222 } });
   expect(readSocketAddress('host:65536')).toHaveProperty('problem');
 });
+
+test('the key of the escape is one that a shell can do without', () => {
+  expect(loadConfig({ cwd: '/srv', env: { SALLYPORT_ESCAPE_KEY: '^a' } }).escape).toEqual({
+    enabled: true,
+    key: '^A',
+  });
+  for (const key of ['^C', '^m', '^[', '^', ']', '^]x', '^é', 'C-a'])
+    expect(problemsOf('', { SALLYPORT_ESCAPE_KEY: key }).join(), key).toContain('SALLYPORT_ESCAPE_KEY');
+});

@@ -84,6 +84,26 @@ const flag = z
   .union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0'])], { error: 'must be true or false' })
   .transform((value) => value === true || value === 'true' || value === 'yes' || value === '1');
 
+/** Keys without which no line is typed, given up or sent. */
+const NEEDED_KEYS: ReadonlySet<string> = new Set([
+  '^C',
+  '^D',
+  '^H',
+  '^I',
+  '^J',
+  '^M',
+  '^Q',
+  '^S',
+  '^Z',
+  '^[',
+]);
+
+const controlKey = z
+  .string({ error: 'must be a key such as ^]' })
+  .transform((text) => text.toUpperCase())
+  .refine((text) => /^\^[@-_]$/.test(text), 'must be a key such as ^]')
+  .refine((text) => !NEEDED_KEYS.has(text), 'is a key that no shell can do without');
+
 const limits = z.strictObject({
   connections: whole(1, 1_000_000).prefault(10_000),
   perSource: whole(1, 1_000_000).prefault(2_000),
@@ -143,6 +163,12 @@ export const settingsSchema = z.strictObject({
       connectSeconds: seconds(1, 600).prefault('10s'),
       signInSeconds: seconds(1, 600).prefault('20s'),
       keepaliveSeconds: seconds(0, 86_400).prefault('30s'),
+    })
+    .prefault({}),
+  escape: z
+    .strictObject({
+      enabled: flag.prefault(true),
+      key: controlKey.prefault('^]'),
     })
     .prefault({}),
   admin: z

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createAuditGates } from '../../proxy/audit/gates.ts';
 import { RefusedCredentials } from '../../proxy/device/refused-credentials.ts';
+import { escapableGates } from '../../proxy/escape/escape-gate.ts';
 import { readAuthorities } from '../../proxy/login/key-offer.ts';
 import { DEFAULT_LOCKOUT } from '../../proxy/login/lockout.ts';
 import {
@@ -37,6 +38,7 @@ import { overseenRegister, overseenUserLock } from '../oversight/oversight.ts';
 import { waitingReauthentications } from '../oversight/ratings.ts';
 import { openStore } from '../store/store.ts';
 import { openBehaviour, overseenCommands, overseenGates } from './behaviour.ts';
+import { createEscapeDesk } from './escape.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
 import { notedInRecordings, recordingsFrom, redactionOf } from './recordings.ts';
@@ -60,6 +62,7 @@ interface Live {
   readonly transport: Omit<ServerTransportOptions, 'hostKeys'>;
   /** For sessions that start from now on. */
   readonly redaction: RedactionRules | undefined;
+  readonly escape: Config['escape'];
 }
 
 export class KeyFileError extends Error {
@@ -126,6 +129,7 @@ const liveOf = (config: Config): Live => {
       keepalive: keepalive(ssh.keepaliveSeconds),
     },
     redaction: redactionOf(config),
+    escape: config.escape,
   };
 };
 
@@ -188,6 +192,15 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     now: Date.now,
     clock: () => performance.now(),
   });
+  const escapeDesk = createEscapeDesk({
+    store,
+    events: behaviour.events,
+    policies,
+    settings: () => live.escape,
+    mark: (session, channel, kind, data) => recordings.mark(session, channel, kind, data),
+    log: dataPlaneLog,
+    now: Date.now,
+  });
   store.listen(USER_DISABLED, (message) => {
     if (message.kind === 'message')
       gates.endSessionsOf(message.payload, 'user-disabled', 'Your access has been withdrawn.');
@@ -216,7 +229,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
     ),
     recordings,
     orders,
-    gates: overseenGates(gates, oversight),
+    gates: escapableGates(overseenGates(gates, oversight), escapeDesk),
     oversight,
     log: dataPlaneLog,
     settings: live.connection,

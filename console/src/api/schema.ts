@@ -181,6 +181,23 @@ export interface components {
       shellIntegration?: boolean | null;
       sideChannel?: boolean | null;
     };
+    ExceptionRequest: {
+      id: string;
+      askedAt: string;
+      user: string;
+      session: string;
+      device: string;
+      account: string;
+      commandId: string;
+      command: string;
+      rule: string;
+      owner: string;
+      reason: string;
+      state: "open" | "granted" | "declined";
+      decidedBy: string | null;
+      decidedAt: string | null;
+      comment: string;
+    };
     Finding: {
       id: string;
       signal: string;
@@ -3591,6 +3608,131 @@ export interface paths {
               privateKey: string | null;
               suspicious: boolean;
             };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/exceptions": {
+    get: {
+      parameters: {
+        query?: {
+          limit?: string;
+          after?: string;
+          state?: "open" | "granted" | "declined";
+          user?: string;
+          since?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['ExceptionRequest'][];
+              next: string | null;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/exceptions/{id}": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['ExceptionRequest'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/exceptions/{id}/grant": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            comment: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['ExceptionRequest'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/exceptions/{id}/decline": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "If-Match"?: string;
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            comment: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['ExceptionRequest'];
           };
         };
         default: {
