@@ -43,9 +43,19 @@ test('a bell ends the strings that it ends in a terminal, and no others', () => 
   expect(scanner.inString).toBe(false);
 });
 
+test('a colour of three bytes at the end ends the scan, wherever it lies in memory', () => {
+  for (let offset = 0; offset < 4; offset++) {
+    for (let before = 0; before < 8; before++) {
+      const memory = Buffer.from(`${' '.repeat(offset)}\x1b[1m${'x'.repeat(before)}\x1b[m`);
+      expect(new OutputScanner().scan(memory.subarray(offset))).toEqual([]);
+    }
+  }
+});
+
 const token = fc.constantFrom(
   ...[
     '\x1b[1;32m',
+    '\x1b[m',
     '\x1b[0m',
     '\x1b[K',
     '\x1b[?2004h',

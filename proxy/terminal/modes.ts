@@ -60,6 +60,8 @@ function nextEscape(data: Buffer, words: Int32Array | undefined, from: number): 
   const skipped = words.byteOffset - data.byteOffset;
   let at = from;
   for (; at < data.length && ((at - skipped) & 3) !== 0; at++) if (data[at] === ESC) return at;
+  // The word of which the end of the data is a part begins before it.
+  if (at >= data.length) return -1;
   let word = (at - skipped) >> 2;
   const end = Math.min(words.length, word + NEAR / 4);
   for (; word < end; word++) {
