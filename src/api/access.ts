@@ -134,12 +134,21 @@ export class Access {
     await this.#parts.store.db.deleteFrom('api_sessions').where('secret_hash', '=', hashOf(cookie)).execute();
   }
 
-  /** For a user whose factors have changed: whoever signed in with the old ones is out. */
-  async forgetSignIns(userName: string): Promise<void> {
-    await this.#parts.store.db
-      .deleteFrom('api_sessions')
+  /** For a user whose factors have changed: whoever signed in with the old ones is out. Answers how many. */
+  forgetSignIns(userName: string): Promise<number> {
+    return this.#forget('api_sessions', userName);
+  }
+
+  forgetTokens(userName: string): Promise<number> {
+    return this.#forget('api_tokens', userName);
+  }
+
+  async #forget(table: 'api_sessions' | 'api_tokens', userName: string): Promise<number> {
+    const result = await this.#parts.store.db
+      .deleteFrom<'api_sessions' | 'api_tokens'>(table)
       .where('user_id', 'in', (query) => query.selectFrom('users').select('id').where('name', '=', userName))
-      .execute();
+      .executeTakeFirst();
+    return Number(result.numDeletedRows);
   }
 
   /** Undefined: nobody, or no longer. */

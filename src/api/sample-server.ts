@@ -8,7 +8,7 @@ import { type Config, loadConfig } from '../config/load.ts';
 import { putUser, type Role } from '../directory/users.ts';
 import { createLog } from '../gateway/log.ts';
 import { createNotices } from '../gateway/notices.ts';
-import { openParts } from './open.ts';
+import { type OpenedParts, openParts } from './open.ts';
 import type { ApiParts } from './parts.ts';
 import { createServer } from './server.ts';
 
@@ -41,15 +41,17 @@ export class SampleServer implements AsyncDisposable {
   readonly config: Config;
   readonly logged: string[];
   readonly #owned: AsyncDisposableStack;
+  readonly #opened: OpenedParts;
 
   private constructor(
-    parts: ApiParts,
+    opened: OpenedParts,
     url: string,
     config: Config,
     logged: string[],
     owned: AsyncDisposableStack,
   ) {
-    this.parts = parts;
+    this.#opened = opened;
+    this.parts = opened.parts;
     this.url = url;
     this.config = config;
     this.logged = logged;
@@ -93,7 +95,18 @@ export class SampleServer implements AsyncDisposable {
       await server.close();
     });
     const url = await server.listen({ host: '127.0.0.1', port: 0 });
-    return new SampleServer(parts, url, config, logged, owned.move());
+    return new SampleServer(opened, url, config, logged, owned.move());
+  }
+
+  /** As when the gateway reads a configuration with these outputs. */
+  withOutputs(outputs: readonly object[]): void {
+    const { data } = this.config;
+    this.#opened.reconfigure(
+      loadConfig({
+        cwd: data,
+        env: { SALLYPORT_DATA: data, SALLYPORT_SIEM_OUTPUTS: JSON.stringify(outputs) },
+      }),
+    );
   }
 
   async ask(

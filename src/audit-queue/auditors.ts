@@ -84,3 +84,39 @@ export const removeDefaultAuditor = async (store: Store, name: string): Promise<
     .executeTakeFirst();
   return Number(result.numDeletedRows) === 1;
 };
+
+/**
+ * Names all of them at once. `before` is given those that are named until then, inside the transaction, and may throw.
+ * Throws SP_AUDIT_NO_AUDITOR: then nothing has changed.
+ */
+export const setDefaultAuditors = (
+  store: Store,
+  names: readonly string[],
+  {
+    by,
+    now,
+    before,
+  }: {
+    readonly by: string;
+    readonly now: number;
+    readonly before: (named: readonly string[]) => void;
+  },
+): Promise<{ readonly added: readonly string[]; readonly removed: readonly string[] }> =>
+  store.transaction(async (trx) => {
+    const rows = await trx.selectFrom('default_auditors').select('user_name').orderBy('user_name').execute();
+    const named = rows.map((row) => row.user_name);
+    before(named);
+    const wanted = [...new Set(names)];
+    const added = wanted.filter((name) => !named.includes(name));
+    const removed = named.filter((name) => !wanted.includes(name));
+    for (const name of added) {
+      await auditorNamed(trx, name);
+      await trx
+        .insertInto('default_auditors')
+        .values({ user_name: name, added_at: now, added_by: by })
+        .execute();
+    }
+    if (removed.length > 0)
+      await trx.deleteFrom('default_auditors').where('user_name', 'in', removed).execute();
+    return { added, removed };
+  });

@@ -273,6 +273,9 @@ export const putUser = async (
       .execute();
   } else {
     await trx.updateTable('users').set(columns).where('id', '=', id).execute();
+    // Whoever signed in to the console with the old factors is out. Tokens are secrets of their own, and stay.
+    if (passwordDiffers || codeDiffers)
+      await trx.deleteFrom('api_sessions').where('user_id', '=', id).execute();
   }
   await replaceLists(trx, id, spec);
   return recordChange(trx, context, { ...change, action: current === undefined ? 'created' : 'changed' });

@@ -1051,6 +1051,42 @@ export interface paths {
       };
     };
   };
+  "/api/users/{name}/end-sign-ins": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          name: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            tokens?: boolean;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              signIns: number;
+              tokens: number;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/users/{name}/enable": {
     post: {
       parameters: {

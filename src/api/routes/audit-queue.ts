@@ -1,12 +1,7 @@
 // The auditors' queue, and the log of looks at credentials. An auditor sees what they were given; whoever is no auditor
 // sees everything and changes nothing. The queue itself keeps people from judging what they did themselves.
 import { z } from 'zod';
-import {
-  addDefaultAuditor,
-  defaultAuditors,
-  listDefaultAuditors,
-  removeDefaultAuditor,
-} from '../../audit-queue/auditors.ts';
+import { defaultAuditors, listDefaultAuditors, setDefaultAuditors } from '../../audit-queue/auditors.ts';
 import { AuditQueueError } from '../../audit-queue/errors.ts';
 import {
   type AuditEntryView,
@@ -290,12 +285,13 @@ const defaultAuditorRoutes = (parts: ApiParts): readonly Route[] => [
     result: auditorsInForce,
     serve: async ({ body, asked }, principal) => {
       const by = actorOf(principal);
-      const before = await shownAuditors(parts);
-      checkVersion(asked, before.etag);
-      const wanted = [...new Set(body.names)];
-      const had = new Set(before.body.items.map(({ name }) => name));
-      const added = wanted.filter((name) => !had.has(name));
-      const removed = [...had].filter((name) => !wanted.includes(name));
+      const { added, removed } = await auditing(
+        setDefaultAuditors(parts.store, body.names, {
+          by,
+          now: parts.now(),
+          before: (named) => checkVersion(asked, etagOf(named)),
+        }),
+      );
       await recordAct(parts.store, parts.now(), {
         actor: by,
         action: 'changed',
@@ -303,9 +299,6 @@ const defaultAuditorRoutes = (parts: ApiParts): readonly Route[] => [
         name: 'all',
         detail: { added, removed },
       });
-      for (const name of added)
-        await auditing(addDefaultAuditor(parts.store, name, { by, now: parts.now() }));
-      for (const name of removed) await removeDefaultAuditor(parts.store, name);
       return shownAuditors(parts);
     },
   }),

@@ -32,6 +32,7 @@ import {
   setUserDisabled,
 } from '../../directory/users.ts';
 import type { Schema } from '../../store/store.ts';
+import { recordAct } from '../acts.ts';
 import { endEverywhere } from '../orders.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
@@ -412,6 +413,29 @@ const userRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] 
       );
       await endEverywhere(parts, params.name, 'user-disabled');
       return { body: found(await shownUser(parts.store.db, params.name), 'user of this name') };
+    },
+  }),
+  route({
+    ...plain,
+    method: 'POST',
+    path: '/api/users/{name}/end-sign-ins',
+    tag: 'directory',
+    summary: 'End every sign-in to the console, and revoke tokens as well where that is asked for',
+    permission: 'directory.write',
+    params: named,
+    body: z.strictObject({ tokens: z.boolean().default(false) }),
+    result: z.object({ signIns: z.number(), tokens: z.number() }),
+    serve: async ({ params, body }, principal) => {
+      found(await findUserView(parts.store.db, params.name), 'user of this name');
+      await recordAct(parts.store, parts.now(), {
+        actor: actorOf(principal),
+        action: 'signed out',
+        kind: 'user',
+        name: params.name,
+        detail: { tokens: body.tokens },
+      });
+      const signIns = await parts.access.forgetSignIns(params.name);
+      return { body: { signIns, tokens: body.tokens ? await parts.access.forgetTokens(params.name) : 0 } };
     },
   }),
   route({

@@ -10,7 +10,7 @@ import type { ApiParts } from '../parts.ts';
 import { PolicyFiles, ruleFileName } from '../policy-files.ts';
 import { ApiProblem, unknown } from '../problem.ts';
 import { actorOf, plain, type Route, route } from '../route.ts';
-import { asInstant, checkVersion, instant, moment, pageOf, paging, word } from './shapes.ts';
+import { asInstant, checkVersion, idOf, instant, moment, pageOf, paging, word } from './shapes.ts';
 
 const LARGEST_TEXT = 1024 * 1024;
 const text = z.string().max(LARGEST_TEXT);
@@ -451,7 +451,7 @@ const fileRoutes = (files: PolicyFiles): readonly Route[] => [
     tag: 'policies',
     summary: 'A published text, and how it differs from what is in force',
     permission: 'policies.read',
-    params: z.object({ file: fileName, id: z.string().max(64) }),
+    params: z.object({ file: fileName, ...idOf.shape }),
     result: z.object({ version, text: z.string(), diff: z.string() }),
     serve: async ({ params }) => {
       const row = await files.version(params.file, params.id);
@@ -479,7 +479,7 @@ const fileRoutes = (files: PolicyFiles): readonly Route[] => [
     tag: 'policies',
     summary: 'Publish an earlier text again',
     permission: 'policies.write',
-    params: z.object({ file: fileName, id: z.string().max(64) }),
+    params: z.object({ file: fileName, ...idOf.shape }),
     result: policyFile,
     serve: async ({ params }, principal) => {
       const row = await files.version(params.file, params.id);

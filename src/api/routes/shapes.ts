@@ -60,7 +60,7 @@ export const pageOf = <T extends z.ZodType>(item: T) =>
 
 export const named = z.object({ name: word });
 
-/** Of a threat, a finding, an output's event: not of anything that a user names. */
+/** Of what nobody names: a threat, a token, a version. */
 export const idOf = z.object({ id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an id') });
 
 export const sessionId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'a session’s id');

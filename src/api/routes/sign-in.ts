@@ -13,7 +13,7 @@ import type { ApiParts } from '../parts.ts';
 import { isPermission, PERMISSIONS, permissionsOf } from '../permissions.ts';
 import { ApiProblem, unknown } from '../problem.ts';
 import { actorOf, plain, publicRoute, type Route, route } from '../route.ts';
-import { asInstant, asInstantOrNull, instant, moment } from './shapes.ts';
+import { asInstant, asInstantOrNull, idOf, instant, moment } from './shapes.ts';
 
 const password = z.string().min(1).max(1_024);
 const who = z
@@ -250,7 +250,7 @@ const tokenRoutes = (parts: ApiParts): readonly Route[] => [
     tag: 'access',
     summary: 'Revoke one of one’s own tokens',
     permission: 'self',
-    params: z.object({ id: z.string().max(64) }),
+    params: idOf,
     result: z.object({ status: z.string() }),
     serve: async ({ params }, principal) => {
       const row = await parts.store.db
