@@ -34,7 +34,8 @@ export const SETTING_TEXTS: Readonly<Record<SettingKey, string>> = {
   'view.weights.origin': 'Points for a look from an unusual address; 0: left out.',
   'view.weights.credential': 'Points for a look at an unusual credential; 0: left out.',
   'view.weights.time': 'Points for a look at an unusual time; 0: left out.',
-  'view.weights.passwordChange': 'Points for a change of the secret that follows a look; 0: left out.',
+  'view.weights.passwordChange':
+    'Points for a change by hand of a secret that the gateway has just rotated; 0: left out.',
   'actions.duration.blockSession': acting('the length', false),
   'actions.duration.blockSessionAndUser': acting('the length', true),
   'actions.time.blockSession': acting('the time of day', false),
@@ -45,6 +46,10 @@ export const SETTING_TEXTS: Readonly<Record<SettingKey, string>> = {
   'actions.target.blockSessionAndUser': acting('the device', true),
   'actions.credential.blockSession': acting('the account', false),
   'actions.credential.blockSessionAndUser': acting('the account', true),
+  'actions.commands.reauthenticate':
+    'A user who types unlike their habit (beyond 97 of 100 of their own stretches) is asked for proof of identity at once.',
+  'actions.commands.submitToAudit':
+    'A session in which somebody types very unlike the user’s habit (beyond 99.5 of 100) goes to the auditors’ queue.',
   'continuousIdentification.ratingDrop': `A user is asked for proof of identity when the rating has fallen by so much since the last. ${NEVER}`,
   'continuousIdentification.highRiskSessions': `The same, after so many sessions in which audited commands ran. ${NEVER}`,
   'continuousIdentification.blockedCommands': `The same, after so many commands that a rule blocked or ended the session for. ${NEVER}`,

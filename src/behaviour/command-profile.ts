@@ -27,6 +27,8 @@ const LONGEST_WINDOW = 100;
 const LONGEST_NAME = 64;
 /** The share of a user's own windows that stay at or below what asks for attention. */
 export const UNUSUAL_QUANTILE = 0.97;
+/** The same, for what somebody has to look at. */
+export const VERY_UNUSUAL_QUANTILE = 0.995;
 
 export class CommandProfile {
   readonly statistics: CommandStatistics = new CommandStatistics(PROFILE_PAIRS, PROFILE_COMMANDS);
@@ -139,6 +141,8 @@ export interface SequenceScore {
   readonly score: number;
   /** From where on that is unusual for this user; never below 0. */
   readonly limit: number;
+  /** From where on it is very unusual; never below `limit`. */
+  readonly outerLimit: number;
   /** The window has just been filled, or moved by a stride: only then it is judged, as those were that made the limit. */
   readonly judged: boolean;
 }
@@ -147,7 +151,7 @@ export interface SequenceScore {
 export class SequenceWatch {
   readonly #profile: CommandProfile;
   readonly #others: CommandCounts;
-  readonly #limits = new Map<Window, number>();
+  readonly #limits = new Map<Window, { readonly limit: number; readonly outer: number }>();
   /** Terms of the last hundred commands, in a ring. */
   readonly #singles = new Float64Array(LONGEST_WINDOW);
   readonly #pairs = new Float64Array(LONGEST_WINDOW);
@@ -157,7 +161,11 @@ export class SequenceWatch {
   constructor(profile: CommandProfile, others: CommandCounts) {
     this.#profile = profile;
     this.#others = others;
-    for (const window of WINDOWS) this.#limits.set(window, profile.threshold(window));
+    for (const window of WINDOWS) {
+      const limit = Math.max(profile.threshold(window), 0);
+      const outer = Math.max(profile.threshold(window, VERY_UNUSUAL_QUANTILE), limit);
+      this.#limits.set(window, { limit, outer });
+    }
   }
 
   /** The score of the longest full window that ends with this command; undefined below five commands. */
@@ -179,10 +187,12 @@ export class SequenceWatch {
       // The first command of a window has nothing before it.
       if (back < window - 1) pairs += this.#pairs[index] ?? 0;
     }
+    const limits = this.#limits.get(window);
     return {
       window,
       score: singles / window + pairs / Math.max(1, window - 1),
-      limit: Math.max(this.#limits.get(window) ?? Number.POSITIVE_INFINITY, 0),
+      limit: limits?.limit ?? Number.POSITIVE_INFINITY,
+      outerLimit: limits?.outer ?? Number.POSITIVE_INFINITY,
       judged: this.#seen === window || (this.#seen > LONGEST_WINDOW && this.#seen % STRIDE === 0),
     };
   }

@@ -44,6 +44,7 @@ export const IDENTIFICATION_TRIGGERS = [
   'blockedCommands',
   'sessionAttemptsAtProhibitedTimes',
   'viewAttemptsAtProhibitedTimes',
+  'unusualCommands',
   'administrator',
 ] as const;
 export type IdentificationTrigger = (typeof IDENTIFICATION_TRIGGERS)[number];

@@ -13,7 +13,7 @@ export interface IdentificationCounts {
 }
 
 export interface DueTrigger {
-  readonly trigger: Exclude<IdentificationTrigger, 'administrator'>;
+  readonly trigger: Exclude<IdentificationTrigger, 'unusualCommands' | 'administrator'>;
   readonly count: number;
   readonly limit: number;
 }
@@ -55,6 +55,8 @@ export function triggerText(trigger: IdentificationTrigger, count: number): stri
       return `you tried ${times} to open a session outside your hours`;
     case 'viewAttemptsAtProhibitedTimes':
       return `you tried ${times} to see a credential outside your hours`;
+    case 'unusualCommands':
+      return 'what is typed is unlike what you usually type';
     case 'administrator':
       return 'an administrator asks for it';
   }

@@ -145,6 +145,31 @@ describe('what is typed', () => {
     expect(another.risk.findings).toMatchObject([{ dimension: 'commands', points: 3 }]);
   });
 
+  it('is very unusual beyond nearly all that the user ever typed, and looked at afresh once they have proven who they are', () => {
+    const live = new LiveRisk(start(habits(40)), habits(40), settings);
+    live.compareWith(profile, others);
+    expect(live.typing).toBe('usual');
+    for (const word of run(theirs, 60, 3)) live.command({ ...quiet, words: [word] });
+    expect(live.typing).toBe('very-unusual');
+    live.proven();
+    expect(live.typing).toBe('usual');
+    for (const word of run(own, 60, 3)) live.command({ ...quiet, words: [word] });
+    expect(live.typing).toBe('usual');
+    // What was found stays found.
+    expect(live.risk.findings).toMatchObject([{ dimension: 'commands', points: 3 }]);
+    for (const word of run(theirs, 60, 3)) live.command({ ...quiet, words: [word] });
+    expect(live.typing).toBe('very-unusual');
+  });
+
+  it('has an outer limit that is never below the inner one', async () => {
+    const { SequenceWatch } = await import('./command-profile.ts');
+    const watch = new SequenceWatch(profile, others);
+    for (const word of [...run(own, 150, 3), ...run(theirs, 150, 3)]) {
+      const score = watch.push(word);
+      if (score !== undefined) expect(score.outerLimit).toBeGreaterThanOrEqual(score.limit);
+    }
+  });
+
   it('counts also when the habit is known only later', () => {
     const live = new LiveRisk(start(habits(40)), habits(40), settings);
     for (const word of run(theirs, 60, 3)) live.command({ ...quiet, words: [word] });
@@ -232,6 +257,17 @@ describe('other settings for what has happened', () => {
         askedAfter: 'ratingDrop',
         after: { action: 'blockSession' },
       },
+    ]);
+    const typed = {
+      dimension: 'commands',
+      measured: 2,
+      limit: 1,
+      usual: [],
+      seen: 'other commands',
+    } as const;
+    const asking = behaviourSettings({ ...standard, 'actions.commands.reauthenticate': true });
+    expect(whatIf([{ ...past, measurements: [typed] }], now, asking)).toMatchObject([
+      { askedBefore: undefined, askedAfter: 'unusualCommands' },
     ]);
     const milder = behaviourSettings({ ...standard, 'session.weights.origin': 0 });
     expect(whatIf([past], now, milder)).toMatchObject([{ suspiciousBefore: true, suspiciousAfter: false }]);

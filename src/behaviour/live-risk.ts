@@ -16,6 +16,9 @@ export interface LiveCommand {
   readonly privilege: string | undefined;
 }
 
+/** How what is typed compares with the user's habit, at its most unlike since they last proved who they are. */
+export type Typing = 'usual' | 'unusual' | 'very-unusual';
+
 /** Command names that a session may teach; more of them teach nothing new. */
 const MOST_WORDS = 5_000;
 const USUAL_COMMANDS = 5;
@@ -32,6 +35,8 @@ export class LiveRisk {
   #privilege: string | undefined;
   #sequence: SequenceWatch | undefined;
   #profile: CommandProfile | undefined;
+  #others: CommandCounts | undefined;
+  #typing: Typing = 'usual';
   #risk: Risk;
 
   constructor(start: readonly Measurement[], habits: Habits, settings: RiskSettings) {
@@ -63,9 +68,21 @@ export class LiveRisk {
     return this.#privilege;
   }
 
+  get typing(): Typing {
+    return this.#typing;
+  }
+
+  /** Its user has proven who they are: what is typed from here on is looked at afresh. What was found stays found. */
+  proven(): void {
+    this.#typing = 'usual';
+    if (this.#profile !== undefined && this.#others !== undefined)
+      this.#sequence = new SequenceWatch(this.#profile, this.#others);
+  }
+
   /** The habit to compare commands with, once it is known; those typed before count too. */
   compareWith(profile: CommandProfile, others: CommandCounts): Risk {
     this.#profile = profile;
+    this.#others = others;
     this.#sequence = new SequenceWatch(profile, others);
     for (const word of this.#words) this.#follow(word);
     return this.#again();
@@ -126,6 +143,8 @@ export class LiveRisk {
     const score = this.#sequence?.push(word);
     if (score === undefined || profile === undefined || !score.judged || score.score <= score.limit)
       return false;
+    if (score.score > score.outerLimit) this.#typing = 'very-unusual';
+    else if (this.#typing === 'usual') this.#typing = 'unusual';
     const before = this.#measured.get('commands');
     // The most unusual stretch counts: what was typed stays typed.
     if (before !== undefined && before.measured - before.limit >= score.score - score.limit) return false;

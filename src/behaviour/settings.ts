@@ -14,8 +14,17 @@ export interface BehaviourSettings {
   readonly submitHighRiskToAudit: boolean;
   readonly risk: RiskSettings;
   readonly identification: IdentificationSettings;
+  /** What follows at once when what is typed is unlike the user's habit. */
+  readonly commandActions: CommandActions;
   /** Whom people may ask. */
   readonly contact: string;
+}
+
+export interface CommandActions {
+  /** When it is unusual: beyond the quantile 0.97 of the user's own windows. */
+  readonly reauthenticate: boolean;
+  /** When it is very unusual: beyond the quantile 0.995. */
+  readonly submitToAudit: boolean;
 }
 
 /** Counts at which a user must prove once more who they are; 0: never. */
@@ -62,6 +71,10 @@ export function behaviourSettings(settings: FlatSettings): BehaviourSettings {
       viewAttemptsAtProhibitedTimes: number('continuousIdentification.viewAttemptsAtProhibitedTimes'),
       patience: number('continuousIdentification.patienceSeconds') * 1000,
       tries: number('continuousIdentification.tries'),
+    },
+    commandActions: {
+      reauthenticate: settings['actions.commands.reauthenticate'] === true,
+      submitToAudit: settings['actions.commands.submitToAudit'] === true,
     },
     contact: text('contact'),
   };

@@ -111,5 +111,8 @@ function judged(
     standing.highRiskSessions = 0;
     standing.blockedCommands = 0;
   }
-  return { risk, suspicious, asked: due?.trigger };
+  const typed = risk.findings.some(({ dimension }) => dimension === 'commands');
+  const asked =
+    due?.trigger ?? (typed && settings.commandActions.reauthenticate ? 'unusualCommands' : undefined);
+  return { risk, suspicious, asked };
 }

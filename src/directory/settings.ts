@@ -57,6 +57,8 @@ export const SETTINGS = {
   'actions.target.blockSessionAndUser': flag,
   'actions.credential.blockSession': flag,
   'actions.credential.blockSessionAndUser': flag,
+  'actions.commands.reauthenticate': flag,
+  'actions.commands.submitToAudit': flag,
   'continuousIdentification.ratingDrop': number(0, 10, 0),
   'continuousIdentification.highRiskSessions': integer(0, 1_000, 0),
   'continuousIdentification.blockedCommands': integer(0, 1_000, 0),

@@ -137,6 +137,21 @@ export const requireDemand = async (
   return demand;
 };
 
+/** What is typed in a session is unlike its user's habit: they have to prove who they are, at once. */
+export const demandForTyping = async (
+  parts: DemandParts,
+  user: EventUser,
+  typed: { readonly session: string; readonly reason: string },
+): Promise<void> => {
+  const demand = await requireReauthentication(parts.store, user, {
+    by: '',
+    at: parts.now(),
+    trigger: 'unusualCommands',
+    ...typed,
+  });
+  await tell(parts, user, { changes: [], asked: demand });
+};
+
 /** The log of re-authentications, newest first. */
 export const listReauthentications = (
   store: Store,

@@ -27,6 +27,7 @@ import {
   type DemandDecision,
   type DemandParts,
   decideDemand,
+  demandForTyping,
   IDENTIFICATION,
   takeFacts,
 } from './demands.ts';
@@ -310,14 +311,17 @@ export class Oversight implements SessionOversight, AsyncDisposable {
   #weigh(session: WatchedSession, at = this.#parts.now()): void {
     const { risk } = session.live;
     const before = session.told;
-    const { minimumSuspiciousScore, submitHighRiskToAudit } = this.#parts.settings.current;
+    const { minimumSuspiciousScore, submitHighRiskToAudit, commandActions } = this.#parts.settings.current;
     const becomes = risk.score >= minimumSuspiciousScore && session.suspiciousAt === undefined;
     const same = risk.score === before.score && risk.findings.length === before.findings.length;
     const acts = risk.action !== undefined && session.action === '';
-    if (same && !becomes && !acts) return;
+    const { typing } = session.live;
+    const submits = commandActions.submitToAudit && typing === 'very-unusual' && !session.submitted;
+    const asks = commandActions.reauthenticate && typing !== 'usual' && !session.askedForTyping;
+    if (same && !becomes && !acts && !submits && !asks) return;
     session.told = risk;
     if (becomes) session.suspiciousAt = at;
-    if (becomes && submitHighRiskToAudit) session.submitted = true;
+    if (submits || (becomes && submitHighRiskToAudit)) session.submitted = true;
     const second = session.second(at);
     this.#parts.mark(session.id, session.channel, 'risk', {
       before: before.score,
@@ -345,6 +349,26 @@ export class Oversight implements SessionOversight, AsyncDisposable {
         if (session.suspiciousAt !== undefined) await this.#suspicious(session, risk, second);
       },
       (error) => this.#failed('behaviour.risk-not-noted', session.id, error),
+    );
+    if (asks) this.#askForTyping(session, risk);
+  }
+
+  /** Commands are unlike the user's habit: nobody is refused for that, but asked who they are. */
+  #askForTyping(session: WatchedSession, risk: Risk): void {
+    session.askedForTyping = true;
+    const reason = risk.findings.filter(({ dimension }) => dimension === 'commands').map(explain);
+    void session.queue(
+      async () => {
+        const typed = { session: session.id, reason: reason.join('; ') };
+        await demandForTyping(this.#demandParts, session.user, typed);
+        await this.#lookForDemands(session.user.id);
+        this.#parts.log.warn('identification.required', {
+          user: session.user.name,
+          trigger: 'unusualCommands',
+          detail: typed.reason,
+        });
+      },
+      (error) => this.#failed('behaviour.facts-not-recorded', session.id, error),
     );
   }
 
@@ -541,7 +565,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       case 'passed':
       case 'waived':
         for (const session of theirs) {
-          if (kind === 'passed') session.identified = true;
+          if (kind === 'passed') session.proven();
           this.#goOn(session, kind);
         }
         return;

@@ -307,22 +307,28 @@ const countsOf = (row: RatingsTable) => ({
   viewAttempts: row.view_attempts,
 });
 
-/** An administrator wants a user to prove who they are; asked once, however often it is wanted. */
+/** An administrator, or what is typed, wants a user to prove who they are; asked once, however often it is wanted. */
 export const requireReauthentication = (
   store: Store,
   user: EventUser,
-  wanted: { readonly by: string; readonly at: number; readonly reason: string },
+  wanted: {
+    readonly by: string;
+    readonly at: number;
+    readonly reason: string;
+    readonly trigger?: Extract<IdentificationTrigger, 'administrator' | 'unusualCommands'>;
+    readonly session?: string;
+  },
 ): Promise<ReauthenticationsTable> =>
   store.transaction(async (trx) => {
     const [waits] = await waitingOf(trx, user.id);
     return (
       waits ??
       ask(trx, user, {
-        trigger: 'administrator',
+        trigger: wanted.trigger ?? 'administrator',
         detail: wanted.reason.slice(0, 500),
         by: wanted.by,
         at: wanted.at,
-        session: undefined,
+        session: wanted.session,
       })
     );
   });
@@ -414,6 +420,7 @@ const TRIGGERS: ReadonlySet<string> = new Set<IdentificationTrigger>([
   'blockedCommands',
   'sessionAttemptsAtProhibitedTimes',
   'viewAttemptsAtProhibitedTimes',
+  'unusualCommands',
   'administrator',
 ]);
 

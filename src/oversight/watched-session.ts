@@ -37,6 +37,8 @@ export class WatchedSession {
   blockedCommands = 0;
   /** Its user has proven in it, or while it ran, who they are. */
   identified = false;
+  /** It was asked for a proof because of what is typed, and there was none since. */
+  askedForTyping = false;
   /** A channel was opened: it came to something. */
   used = false;
   action = '';
@@ -76,6 +78,13 @@ export class WatchedSession {
 
   get user(): { readonly id: string; readonly name: string } {
     return this.start.user;
+  }
+
+  /** Its user has proven who they are. */
+  proven(): void {
+    this.identified = true;
+    this.askedForTyping = false;
+    this.live.proven();
   }
 
   get bytes(): number {

@@ -10,10 +10,10 @@ import { eventually } from '../gateway/gateway-events.ts';
 import { openSite, type Site } from '../harness/site.ts';
 import type { SshUser } from '../harness/ssh.ts';
 import type { TypedTerminal } from '../harness/terminal.ts';
-import { changeLiveSettings, makePast } from './past.ts';
+import { changeLiveSettings, makePast, makeTypingHabit } from './past.ts';
 import { PASSWORD } from './person.ts';
 
-const PEOPLE = ['carol', 'dave', 'erin', 'frank', 'grace', 'heidi', 'ivan'] as const;
+const PEOPLE = ['carol', 'dave', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'judy'] as const;
 type Person = (typeof PEOPLE)[number];
 const HALF_DAY = 43_200_000;
 /** What became of something is written a moment after its user has been told. */
@@ -190,6 +190,29 @@ describe('who they are must be proven', () => {
     await expect
       .poll(() => asked('frank'), STORED)
       .toMatchObject([{ trigger: 'viewAttemptsAtProhibitedTimes', outcome: 'passed', method: 'password' }]);
+  });
+
+  it('when what is typed is unlike their habit, and the session goes to the auditors', async () => {
+    await makeTypingHabit(store, 'judy', {
+      own: ['vi', 'make', 'git', 'ls', 'cd'],
+      theirs: ['id', 'uname', 'whoami', 'hostname', 'tty', 'date'],
+    });
+    await set({ 'actions.commands.reauthenticate': true, 'actions.commands.submitToAudit': true });
+    using terminal = await shellOf('judy');
+    terminal.type('id; uname; whoami; hostname; tty; date\r');
+    await terminal.until('what is typed is unlike what you usually type');
+    await terminal.until('Your password: ');
+    terminal.type(`${PASSWORD}\r`);
+    await terminal.until('\x1b[?1049l');
+    terminal.type('exit\r');
+    await terminal.ended();
+    await expect
+      .poll(() => asked('judy'), STORED)
+      .toMatchObject([{ trigger: 'unusualCommands', outcome: 'passed' }]);
+    await expect
+      .poll(() => site.gateway.rows('audit', 'list', '--user', 'judy'), STORED)
+      .toMatchObject([{ user: 'judy', state: 'open' }]);
+    await set({ 'actions.commands.reauthenticate': false, 'actions.commands.submitToAudit': false });
   });
 
   it('at once where a grant lets no session without a terminal wait', async () => {

@@ -5,6 +5,7 @@ import type { PastSession } from '../../src/behaviour/session-counts.ts';
 import type { SettingValue } from '../../src/directory/settings.ts';
 import { createEventLog } from '../../src/events/event-log.ts';
 import { noticeGateway } from '../../src/gateway/control-client.ts';
+import { CommandHabits } from '../../src/oversight/command-habits.ts';
 import { learnSession } from '../../src/oversight/profiles.ts';
 import { changeSettings, SETTINGS_CHANGED } from '../../src/oversight/settings.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -45,6 +46,25 @@ export const makePast = async (
     const past = { ...usual, startedAt: usual.startedAt - (day % 80) * DAY };
     await learnSession(store, { userId, peers }, past, { now, historyDays: 90, timeZone: 'UTC' });
   }
+};
+
+/** A habit of typing: `own` again and again for this user, `theirs` for everybody else. */
+export const makeTypingHabit = async (
+  store: Store,
+  user: string,
+  { own, theirs }: { readonly own: readonly string[]; readonly theirs: readonly string[] },
+): Promise<void> => {
+  const run = (words: readonly string[], length: number): string[] =>
+    Array.from({ length }, (_, index) => words[(index * 7 + (index >> 3)) % words.length] ?? '');
+  const { id } = await store.db
+    .selectFrom('users')
+    .select('id')
+    .where('name', '=', user)
+    .executeTakeFirstOrThrow();
+  await using everybody = new CommandHabits(store);
+  await everybody.learn('somebody-else', run(theirs, 3_000));
+  await everybody.learn(id, run(own, 3_000));
+  await everybody.write();
 };
 
 export const changeLiveSettings = async (
