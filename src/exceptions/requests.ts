@@ -102,6 +102,8 @@ export const lastStopped = async (
     .where('user_id', '=', user.id)
     .where('outcome', 'in', STOPPED)
     .where('at', '>=', since)
+    // A key that was refused is no command, and hides none.
+    .where((e) => e.or([e('word', '<>', ''), e('hidden', '=', 1), e('rules_json', '<>', '[]')]))
     .orderBy('at', 'desc')
     .orderBy('id', 'desc')
     .limit(1);

@@ -219,6 +219,7 @@ onBothStores('requests for exceptions', (bench) => {
     const older = await blocked(store, { at: 400 });
     const newer = await blocked(store, { at: 600, session_id: 'session-2', outcome: 'refused' });
     await blocked(store, { at: 700, outcome: 'ran' });
+    await blocked(store, { at: 750, outcome: 'refused', command: 'key ^]', word: '', rules_json: '[]' });
     await blocked(store, { at: 800, user_id: bob.id, user_name: bob.name });
     expect((await of('session-1'))?.id).toBe(older.id);
     expect((await of('session-3'))?.id).toBe(newer.id);
