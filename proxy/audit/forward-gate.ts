@@ -1,6 +1,7 @@
 // The gate of one forwarded connection, agent or X11 channel: judged by where it leads before it is opened, measured while
 // it lasts, and stopped where a rule forbids SSH inside. It reads nothing of what is carried but that first line.
 import type { Operation } from '../../policies/match.ts';
+import { copyOf } from '../channels/channel-end.ts';
 import type {
   Admission,
   ChannelGate,
@@ -154,6 +155,16 @@ type Kept =
   | { readonly to: 'device'; readonly event: ClientEvent }
   | { readonly to: 'client'; readonly event: DeviceEvent };
 
+/** In memory of its own: bytes that pass through are used again. */
+const ownedBy = (kept: Kept): Kept => {
+  if (kept.to === 'device') {
+    const { event } = kept;
+    return event.kind === 'data' ? { to: 'device', event: { ...event, data: copyOf(event.data) } } : kept;
+  }
+  const { event } = kept;
+  return event.kind === 'data' ? { to: 'client', event: { ...event, data: copyOf(event.data) } } : kept;
+};
+
 export class ForwardGate implements ChannelGate {
   readonly #outlet: GateOutlet;
   readonly #judge: OperationJudge;
@@ -194,6 +205,15 @@ export class ForwardGate implements ChannelGate {
 
   get keptFromDevice(): number {
     return this.#keptFromDevice;
+  }
+
+  /** Of what goes by at most the first bytes are looked at; what waits for a rule is copied. */
+  get passesFromClient(): boolean {
+    return true;
+  }
+
+  get passesFromDevice(): boolean {
+    return true;
   }
 
   async start(start: ChannelStart): Promise<StartVerdict> {
@@ -239,7 +259,7 @@ export class ForwardGate implements ChannelGate {
           if (kept.to === 'device') this.#keptFromClient += kept.event.data.length;
           else this.#keptFromDevice += kept.event.data.length;
         }
-        this.#kept.push(kept);
+        this.#kept.push(ownedBy(kept));
         return;
       case 'starting':
         return;

@@ -70,6 +70,15 @@ export class ScpGate implements ChannelGate {
     return this.#uploads ? this.#protocol.keptFromSink : this.#protocol.keptFromSource;
   }
 
+  /** What is copied goes by; what waits for a verdict is copied here. */
+  get passesFromClient(): boolean {
+    return true;
+  }
+
+  get passesFromDevice(): boolean {
+    return true;
+  }
+
   async start(request: ChannelStart): Promise<StartVerdict> {
     const line = request.kind === 'exec' ? request.command.toString('utf8') : '';
     const found = readScpArguments(line);

@@ -8,6 +8,13 @@ import { type ScpAction, ScpProtocol } from './scp-protocol.ts';
 const text = (actions: readonly ScpAction[], kind: 'to-sink' | 'to-source'): string =>
   actions.map((action) => (action.kind === kind ? action.bytes.toString() : '')).join('');
 
+/** Bytes as the relay gives them: in memory that is used again as soon as the call returns. */
+const alone = (bytes: string): Buffer => {
+  const lent = Buffer.allocUnsafeSlow(Buffer.byteLength(bytes));
+  lent.write(bytes);
+  return lent;
+};
+
 class Copy {
   readonly protocol = new ScpProtocol();
   readonly sink: string[] = [];
@@ -36,11 +43,15 @@ class Copy {
   }
 
   fromSource(bytes: string): void {
-    this.take(this.protocol.fromSource(Buffer.from(bytes)));
+    const lent = alone(bytes);
+    this.take(this.protocol.fromSource(lent));
+    lent.fill(0xee);
   }
 
   fromSink(bytes: string): void {
-    this.take(this.protocol.fromSink(Buffer.from(bytes)));
+    const lent = alone(bytes);
+    this.take(this.protocol.fromSink(lent));
+    lent.fill(0xee);
   }
 }
 

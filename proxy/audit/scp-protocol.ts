@@ -65,12 +65,16 @@ export class ScpProtocol {
 
   fromSource(data: Buffer): ScpAction[] {
     this.#source.append(data);
-    return this.#run();
+    const actions = this.#run();
+    this.#source.ownRest();
+    return actions;
   }
 
   fromSink(data: Buffer): ScpAction[] {
     this.#sink.append(data);
-    return this.#run();
+    const actions = this.#run();
+    this.#sink.ownRest();
+    return actions;
   }
 
   /** `deny`: the sink never sees the record; the source hears why, and goes on with what comes next. */
@@ -193,7 +197,7 @@ export class ScpProtocol {
         if (first === 0x44 && this.#depth >= DEEPEST) break;
         const record: ScpRecord =
           first === 0x43 ? { kind: 'file', name, size: BigInt(size) } : { kind: 'folder', name };
-        this.#state = { kind: 'asking', record, line };
+        this.#state = { kind: 'asking', record, line: Buffer.from(line) };
         actions.push({ kind: 'ask', record });
         return false;
       }
@@ -268,9 +272,11 @@ export class ScpProtocol {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes that came before they were due. Bytes handed out are never written to again. */
 class Early {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
   #start = 0;
   #end = 0;
   #own = false;
@@ -304,6 +310,14 @@ class Early {
     this.#end += data.length;
   }
 
+  /** What waits is kept in memory of our own: what was appended may be used again. */
+  ownRest(): void {
+    if (this.#own) return;
+    this.#buffer = this.length === 0 ? NOTHING : Buffer.from(this.bytes);
+    this.#end -= this.#start;
+    this.#start = 0;
+  }
+
   take(length: number): Buffer {
     const bytes = this.#buffer.subarray(this.#start, this.#start + length);
     this.#start += length;
@@ -311,7 +325,7 @@ class Early {
   }
 
   clear(): void {
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = NOTHING;
     this.#start = 0;
     this.#end = 0;
     this.#own = false;

@@ -126,6 +126,15 @@ export class SftpGate implements ChannelGate {
     return this.#device.kept;
   }
 
+  /** File data goes by; what waits is copied, and so is every other packet. */
+  get passesFromClient(): boolean {
+    return true;
+  }
+
+  get passesFromDevice(): boolean {
+    return true;
+  }
+
   start(request: ChannelStart): StartVerdict | Promise<StartVerdict> {
     return this.#command?.start(request) ?? { kind: 'pass' };
   }
@@ -138,7 +147,9 @@ export class SftpGate implements ChannelGate {
     switch (event.kind) {
       case 'data':
         this.#client.push(event.data);
-        break;
+        this.#pumpClient();
+        this.#client.ownRest();
+        return;
       case 'request':
         this.#outlet.toDevice(event);
         return;
@@ -169,6 +180,7 @@ export class SftpGate implements ChannelGate {
         }
         this.#device.push(event.data);
         this.#pumpDevice();
+        this.#device.ownRest();
         return;
       case 'exit':
       case 'eof':

@@ -102,6 +102,8 @@ export class SftpReader {
   #kept = 0;
   /** A buffer of ours at the end, that has room. What was handed out of it is never written to again. */
   #tail: { readonly buffer: Buffer; end: number } | undefined;
+  /** What was pushed last, until it is known to be ours. */
+  #lent: Buffer | undefined;
   #state: Reading = { kind: 'head' };
 
   constructor(wantsWhole: WantsWhole) {
@@ -118,14 +120,29 @@ export class SftpReader {
     return this.#state.kind === 'head';
   }
 
+  /**
+   * The bytes may be used again by their owner: parts of file data are valid until ownRest() is called, which must be in
+   * the same turn.
+   */
   push(data: Buffer): void {
     if (data.length === 0) return;
+    this.#lent = data;
     if (this.#kept > 0 && data.length < COPY_BELOW) this.#gather(data);
     else {
       this.#chunks.push(data);
       this.#tail = undefined;
     }
     this.#kept += data.length;
+  }
+
+  /** What was pushed and not handed out is kept in memory of our own. */
+  ownRest(): void {
+    if (this.#kept > 0) this.#chunks = this.#chunks.map((chunk) => this.#own(chunk));
+    this.#lent = undefined;
+  }
+
+  #own(data: Buffer): Buffer {
+    return data.buffer === this.#lent?.buffer ? Buffer.from(data) : data;
   }
 
   clear(): void {
@@ -184,7 +201,7 @@ export class SftpReader {
     if (this.#wantsWhole(type, id)) {
       if (length > LONGEST_WHOLE) return this.#broken(`a packet of type ${type} with ${length} bytes`);
       if (this.#kept < total) return undefined;
-      const bytes = this.#take(total);
+      const bytes = this.#own(this.#take(total));
       return { kind: 'packet', type, id, bytes, body: bytes.subarray(HEAD) };
     }
     switch (type) {

@@ -151,8 +151,8 @@ export interface ChannelGate extends Disposable {
   readonly keptFromClient: number;
   readonly keptFromDevice: number;
   /**
-   * True: data from that side is passed on within the call, as the same Buffer, and nothing of it is looked at
-   * afterwards. Its bytes may then be used again. Absent: no.
+   * True: data from that side may lie in memory that is used again after the call. What is passed on of it within the call
+   * is that Buffer or a part of it; what is kept, or looked at later, is a copy. Absent: no.
    */
   readonly passesFromClient?: boolean;
   readonly passesFromDevice?: boolean;
