@@ -57,7 +57,16 @@ export const fitsPasswordFile = (name: string): boolean => name !== '' && !/[:\n
 export const passwordChange = (
   method: PasswordMethod,
   account: string,
-  { current, next }: { readonly current: string; readonly next: string },
+  {
+    current,
+    next,
+    sudo,
+  }: {
+    readonly current: string;
+    readonly next: string;
+    /** What sudo asks the acting account for; absent: it asks for nothing. */
+    readonly sudo?: string | undefined;
+  },
 ): DeviceChange => {
   switch (method) {
     case 'chpasswd':
@@ -66,17 +75,21 @@ export const passwordChange = (
         input: `${account}:${next}\n`,
       };
     case 'sudo-chpasswd':
-      return {
-        command: inSh('LC_ALL=C exec sudo -n chpasswd'),
-        input: `${account}:${next}\n`,
-      };
+      // sudo reads the password up to its line's end and no further. One that sudo would not ask for is never sent: chpasswd
+      // would read it.
+      return sudo === undefined
+        ? { command: inSh('LC_ALL=C exec sudo -n chpasswd'), input: `${account}:${next}\n` }
+        : {
+            command: inSh('LC_ALL=C exec sudo -k -S -p "" chpasswd'),
+            input: `${sudo}\n${account}:${next}\n`,
+          };
     case 'passwd':
       return { command: inSh('LC_ALL=C exec passwd'), input: `${current}\n${next}\n${next}\n` };
   }
 };
 
-/** Ends with 0 where the account may run anything by sudo without a password. */
-export const SUDO_PROBE = inSh('LC_ALL=C exec sudo -n true');
+/** Without input it changes nothing; ends with 0 where the account may run it by sudo without a password. */
+export const SUDO_PROBE = inSh('LC_ALL=C exec sudo -n chpasswd');
 
 /** Adds a line to the account's own authorized_keys. */
 export const keyAddition = (line: string): DeviceChange => ({

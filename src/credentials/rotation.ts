@@ -355,29 +355,32 @@ const planFor = async (
     throw new CredentialError('SP_ROTATION_IMPOSSIBLE', `${by.name} belongs to another device`);
   const actor = by ?? account;
   const secret = by === undefined ? current : await createDeviceVault(store, vault).secretOf(by.id);
-  const method = request.method ?? (await fittingMethod(actor, secret, by !== undefined, on));
+  const sudoAsks = async (): Promise<boolean> =>
+    (await on(actor, secret, { command: SUDO_PROBE, input: '' })).code !== 0;
+  const { method, sudo } = await fittingMethod(actor, secret, request.method, by !== undefined, sudoAsks);
   if (method === 'passwd' && by !== undefined)
     throw new CredentialError('SP_ROTATION_IMPOSSIBLE', 'passwd changes its own account only');
   return {
     next: { kind: 'password', password: next },
     method,
-    run: () => on(actor, secret, passwordChange(method, account.username, words)),
+    run: () => on(actor, secret, passwordChange(method, account.username, { ...words, sudo })),
   };
 };
 
 const fittingMethod = async (
   actor: Account,
   secret: DeviceSecret,
+  wanted: PasswordMethod | undefined,
   forAnother: boolean,
-  on: (
-    who: Account,
-    secret: DeviceSecret,
-    change: { readonly command: string; readonly input: string },
-  ) => Promise<{ readonly code: number | undefined }>,
-): Promise<PasswordMethod> => {
-  if (actor.username === 'root') return 'chpasswd';
-  const { code } = await on(actor, secret, { command: SUDO_PROBE, input: '' });
-  return code === 0 || forAnother ? 'sudo-chpasswd' : 'passwd';
+  sudoAsks: () => Promise<boolean>,
+): Promise<{ readonly method: PasswordMethod; readonly sudo: string | undefined }> => {
+  const plain = (method: PasswordMethod) => ({ method, sudo: undefined });
+  if (wanted === 'chpasswd' || wanted === 'passwd') return plain(wanted);
+  if (wanted === undefined && actor.username === 'root') return plain('chpasswd');
+  if (!(await sudoAsks())) return plain('sudo-chpasswd');
+  if (wanted === undefined && !forAnother) return plain('passwd');
+  // The password of a key that has one beside it is the account's too.
+  return { method: 'sudo-chpasswd', sudo: secret.password };
 };
 
 /** Opens a rotation, unless one is under way. */

@@ -2,7 +2,7 @@
 // and the functions under it. Rotations are broken off at their worst moments: the account always opens afterwards, and
 // the gateway always knows with what.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -463,6 +463,40 @@ describe.skipIf(!isRoot || !haveSshd || !have('chpasswd', 'passwd'))('rotation o
     const outcome = await rotateCredential(parts, { credential: 'account', actor: 'test', by: 'box-root' });
     expect(outcome).toMatchObject({ kind: 'done', detail: 'chpasswd' });
     expect(await opensWith(parts, 'account')).toBe(true);
+  });
+
+  it('changes the password through another account whose sudo asks for its own password', async () => {
+    setPassword();
+    const helper = device.account;
+    const other = await startDevice(scratch);
+    const rule = `/etc/sudoers.d/${helper.name}`;
+    const may = (line: string): void => writeFileSync(rule, `${helper.name} ${line}\n`, { mode: 0o440 });
+    const parts = await siteWith({
+      devices: [{ name: 'box', host: '127.0.0.1', port: device.port, hostKey: device.hostKey }],
+      credentials: [
+        { name: 'other', device: 'box', username: other.account.name, password: other.account.password },
+        { name: 'helper', device: 'box', username: helper.name, password: helper.password },
+      ],
+    });
+    const rotate = () => rotateCredential(parts, { credential: 'other', actor: 'test', by: 'helper' });
+    try {
+      may('ALL=(root) /bin/true');
+      expect(await rotate()).toMatchObject({ kind: 'failed' });
+      expect((await secretOf(parts.store, 'other')).password).toBe(other.account.password);
+      may('ALL=(root) /usr/sbin/chpasswd');
+      expect(await rotate()).toMatchObject({ kind: 'done', detail: 'sudo-chpasswd' });
+      const after = await secretOf(parts.store, 'other');
+      expect(after.password).not.toBe(other.account.password);
+      // The account that did it is as it was, and neither secret is told.
+      expect((await secretOf(parts.store, 'helper')).password).toBe(helper.password);
+      const rows = JSON.stringify(await listRotations(parts.store, { limit: 10 }));
+      expect(rows).not.toContain(helper.password);
+      expect(rows).not.toContain(after.password);
+      may('ALL=(root) NOPASSWD: /usr/sbin/chpasswd');
+      expect(await rotate()).toMatchObject({ kind: 'done', detail: 'sudo-chpasswd' });
+    } finally {
+      rmSync(rule, { force: true });
+    }
   });
 
   it('replaces a key by a new one, takes the old line out, and leaves the others alone', async () => {
