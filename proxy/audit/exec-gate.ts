@@ -110,7 +110,9 @@ export class ExecGate implements ChannelGate {
   }
 
   get passesFromDevice(): boolean {
-    return this.#phase.kind === 'passing' || this.#phase.kind === 'input';
+    const phase = this.#phase;
+    if (phase.kind === 'terminal') return phase.gate.passesFromDevice;
+    return phase.kind === 'passing' || phase.kind === 'input';
   }
 
   [Symbol.dispose](): void {

@@ -155,6 +155,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     return this.#integrated?.keptFromDevice ?? 0;
   }
 
+  /** What a shell that reports its lines prints is looked through for the reports, and may wait; all else goes by. */
+  get passesFromDevice(): boolean {
+    return this.#integrated === undefined;
+  }
+
   fromClient(event: ClientEvent): void {
     if (this.#phase === 'ended') return;
     switch (event.kind) {
