@@ -3,6 +3,7 @@ import { AuditQueueError } from '../audit-queue/errors.ts';
 import { ConfigError } from '../config/load.ts';
 import { ApplyError } from '../directory/apply.ts';
 import { DirectoryError } from '../directory/errors.ts';
+import { ExceptionError } from '../exceptions/errors.ts';
 import { ControlError } from '../gateway/control-client.ts';
 
 export const EXIT = {
@@ -58,6 +59,15 @@ export const verdictOf = (error: unknown): { readonly text: string; readonly exi
       error.code === 'SP_AUDIT_UNKNOWN'
         ? EXIT.notFound
         : error.code === 'SP_AUDIT_COMMENT'
+          ? EXIT.usage
+          : EXIT.failed;
+    return { text: `${error.code}: ${error.message}`, exitCode };
+  }
+  if (error instanceof ExceptionError) {
+    const exitCode =
+      error.code === 'SP_EXCEPTION_UNKNOWN'
+        ? EXIT.notFound
+        : error.code === 'SP_EXCEPTION_TEXT'
           ? EXIT.usage
           : EXIT.failed;
     return { text: `${error.code}: ${error.message}`, exitCode };

@@ -7,6 +7,7 @@ import { registerCommand } from './command.ts';
 import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
 import { registerDirectory } from './directory-commands.ts';
+import { registerException } from './exception.ts';
 import { EXIT, verdictOf } from './exit.ts';
 import { registerFinding } from './finding.ts';
 import { registerPolicy } from './policy.ts';
@@ -53,6 +54,7 @@ const build = (): Command => {
   registerRating(program);
   registerReauthentication(program);
   registerSetting(program);
+  registerException(program);
   registerFinding(program);
   registerSiem(program);
   registerVault(program);

@@ -1,6 +1,7 @@
 // Requests for exceptions: a user asks about one of their own commands that was stopped, an administrator decides once,
 // and the user is told. A decision informs; what may run is changed by changing the rules, and by nothing here. Each step
 // is in the trail and an event as well.
+import type { Transaction } from 'kysely';
 import { folded } from '../audit/approvals.ts';
 import type { NewEvent } from '../behaviour/events.ts';
 import { storable } from '../directory/shown-text.ts';
@@ -9,7 +10,7 @@ import { newId } from '../store/id.ts';
 import { type Page, readPage } from '../store/page.ts';
 import type { CommandsTable } from '../store/schema.ts';
 import type { ExceptionRequestsTable } from '../store/steps/exception-requests.ts';
-import type { Store } from '../store/store.ts';
+import type { Schema, Store } from '../store/store.ts';
 import { ExceptionError } from './errors.ts';
 
 /** Of a reason or a comment, in characters as people count them. */
@@ -185,6 +186,27 @@ export const askException = async (
   return outcome;
 };
 
+/** By its whole id, or a beginning of it that only one has. Throws SP_EXCEPTION_UNKNOWN. */
+const requestNamed = async (
+  db: Store['db'] | Transaction<Schema>,
+  id: string,
+): Promise<ExceptionRequestsTable> => {
+  const rows = /^[0-9a-f-]{8,36}$/.test(id)
+    ? await db
+        .selectFrom('exception_requests')
+        .selectAll()
+        .where('id', '>=', id)
+        // `~` sorts after every character of an id.
+        .where('id', '<', `${id}~`)
+        .limit(2)
+        .execute()
+    : [];
+  const [row] = rows;
+  if (row === undefined || rows.length > 1)
+    throw new ExceptionError('SP_EXCEPTION_UNKNOWN', 'there is no such request');
+  return row;
+};
+
 /** Once, by anybody but the one who asked. Throws SP_EXCEPTION_UNKNOWN, _OWN, _STATE, _TEXT. */
 export const decideException = async (
   { store, events, now }: ExceptionParts,
@@ -192,7 +214,13 @@ export const decideException = async (
     readonly id: string;
     readonly grant: boolean;
     readonly comment: string;
-    readonly decider: Person;
+    readonly decider: {
+      readonly name: string;
+      /** Of the user in the directory, where it is known. */
+      readonly id?: string | undefined;
+      /** Whom else the same person goes by. */
+      readonly alsoKnownAs?: readonly string[];
+    };
     /** In whose name it stands in the trail. */
     readonly actor: string;
   },
@@ -200,13 +228,10 @@ export const decideException = async (
   const comment = textOf('comment', decision.comment);
   const state = decision.grant ? 'granted' : 'declined';
   const row = await store.transaction(async (trx) => {
-    const found = await trx
-      .selectFrom('exception_requests')
-      .selectAll()
-      .where('id', '=', decision.id)
-      .executeTakeFirst();
-    if (found === undefined) throw new ExceptionError('SP_EXCEPTION_UNKNOWN', 'there is no such request');
-    if (found.user_id === decision.decider.id || folded(found.user_name) === folded(decision.decider.name))
+    const found = await requestNamed(trx, decision.id);
+    const { id, name, alsoKnownAs = [] } = decision.decider;
+    const asker = folded(found.user_name);
+    if (found.user_id === id || [name, ...alsoKnownAs].some((one) => folded(one) === asker))
       throw new ExceptionError('SP_EXCEPTION_OWN', 'nobody decides their own request');
     if (found.state !== 'open')
       throw new ExceptionError('SP_EXCEPTION_STATE', `it is ${found.state} already`);
@@ -263,15 +288,8 @@ export const listExceptions = (
 };
 
 /** Throws SP_EXCEPTION_UNKNOWN. */
-export const findException = async (store: Store, id: string): Promise<ExceptionRequestsTable> => {
-  const row = await store.db
-    .selectFrom('exception_requests')
-    .selectAll()
-    .where('id', '=', id)
-    .executeTakeFirst();
-  if (row === undefined) throw new ExceptionError('SP_EXCEPTION_UNKNOWN', 'there is no such request');
-  return row;
-};
+export const findException = (store: Store, id: string): Promise<ExceptionRequestsTable> =>
+  requestNamed(store.db, id);
 
 /** One user's, newest first. */
 export const requestsOf = (

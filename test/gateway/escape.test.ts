@@ -191,6 +191,11 @@ describe.skipIf(!haveSshd)('the escape', () => {
       state: 'open',
     });
     const id = String(request?.['id']);
+    expect(await site.gateway.rows('exception', 'list', '--state', 'open')).toMatchObject([
+      { id, user: 'alice', reason: 'to see it fall' },
+    ]);
+    const nothing = await site.gateway.sallyport(['exception', 'grant', id, '--comment', '\x1b[2J']);
+    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('SP_EXCEPTION_TEXT')]);
     const path = `/api/exceptions/${id}/decline`;
     expect((await carol.ask('POST', path, { comment: 'Not before\u001b[31m noon.' })).status).toBe(422);
     expect((await carol.ask('POST', path, { comment: 'Not before noon.' })).status).toBe(200);
