@@ -46,6 +46,12 @@ const syncInterval = 500;
 /** Room is taken in pieces between these. Bytes. */
 const smallestRoom = 4096;
 const largestRoom = 64 * 1024;
+/** What barely gets shorter is compressed faster: a thorough search finds nothing in it either. A share of its length. */
+const barelyShorter = 0.6;
+/** zlib gives back what it has in pieces of so much, with a turn of a thread for each. Bytes. */
+const compressedPiece = 64 * 1024;
+/** A tail that has grown beyond this is cut to nothing when its events are placed; a shorter one is written over. Bytes. */
+const longestKeptTail = 1024 * 1024;
 /** For whoever begins to watch. */
 const recentChunks = 3;
 /** What one entry of the index takes at most. Bytes. */
@@ -116,6 +122,8 @@ export class SealedFile {
   #sequence = 0;
   #written = 0;
   #indexAt: number | undefined;
+  /** How long the last chunk was compressed, as a share of what it was before. */
+  #shortened = 0;
   #lastAt = 0;
   #batch: Batch = emptyBatch();
   /** The batch that is being turned into a chunk. */
@@ -370,8 +378,8 @@ export class SealedFile {
       await this.#writeBatch(batch);
       this.#underway = undefined;
       await this.#main.datasync();
-      // Only now is the tail's content safe in the recording itself.
-      await old.handle.truncate(0);
+      // Only now is the tail's content safe in the recording itself; what stands in it has a generation that is past.
+      if (old.position > longestKeptTail) await old.handle.truncate(0);
     } catch (error) {
       this.#fail('SP_RECORDING_WRITE', `cannot write ${this.path}: ${reasonOf(error)}`, error);
       return;
@@ -380,7 +388,13 @@ export class SealedFile {
   }
 
   async #writeBatch(batch: Batch): Promise<void> {
-    const content = await compress(textOf(batch), { params: { [zlib.ZSTD_c_compressionLevel]: 3 } });
+    const text = textOf(batch);
+    const level = this.#shortened > barelyShorter ? 1 : 3;
+    const content = await compress(text, {
+      chunkSize: compressedPiece,
+      params: { [zlib.ZSTD_c_compressionLevel]: level },
+    });
+    this.#shortened = content.length / text.length;
     const { first, last, events } = batch;
     const offset = this.#position;
     await this.#writeSealed('events', { events, first, last }, content);

@@ -339,6 +339,60 @@ describe('a channel pair', () => {
     expect(client.text()).toBe('y');
   });
 
+  describe('of a gate that looks at what comes', () => {
+    const looking: GateFactory = {
+      open: (context, outlet) => Object.assign(openGates.open(context, outlet), { passesFromDevice: false }),
+    };
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const packet = (letter: string): Buffer => Buffer.from(letter.repeat(3));
+
+    it('records what came together as one piece, and only then shows it', async () => {
+      const { client, device, recording } = started({ gates: looking });
+      for (const letter of ['a', 'b', 'c']) device.says(packet(letter));
+      expect(client.text()).toBe('');
+      await turn();
+      expect(recording.lines.slice(1)).toEqual(['stdout aaabbbccc']);
+      expect(client.order.filter((what) => what === 'stdout')).toHaveLength(1);
+      expect(client.text()).toBe('aaabbbccc');
+    });
+
+    it('keeps it in its place before errors, the exit status and notices', () => {
+      const { client, device, recording, pair } = started({ gates: looking });
+      device.says(packet('a'));
+      device.says(packet('b'), 'stderr');
+      device.says(packet('c'));
+      device.requests('exit-status', encodeExitStatus(0));
+      device.ends();
+      device.closes();
+      expect(recording.lines.slice(1)).toEqual(['stdout aaa', 'stderr bbb', 'stdout ccc', 'exit 0']);
+      expect(client.order.slice(2)).toEqual(['stdout', 'stderr', 'stdout', 'exit-status', 'eof', 'close']);
+      pair[Symbol.dispose]();
+    });
+
+    it('records it, and shows it no more, when the session ends meanwhile', async () => {
+      const { client, device, recording, pair } = started({ gates: looking });
+      device.says(packet('a'));
+      pair.end('over');
+      await turn();
+      expect(recording.lines.slice(1, 2)).toEqual(['stdout aaa']);
+      expect(client.text()).toBe('');
+      expect(client.text('stderr')).toContain('over');
+    });
+
+    it('grants the device no more window than it may have on its way', async () => {
+      const { device, session } = started({ gates: looking });
+      session.held = true;
+      const granted = device.allowed;
+      let sent = 0;
+      while (sent < granted) {
+        sent += device.says(Buffer.alloc(300_000, 0x61));
+        await turn();
+      }
+      expect(sent).toBe(granted);
+      expect(device.allowed).toBe(0);
+    });
+  });
+
   it('starts nothing on the device while the session is held', () => {
     const { client, device, session, pair } = bench();
     session.held = true;

@@ -70,6 +70,11 @@ type DeviceMark = Exclude<DeviceEvent, { kind: 'data' }>;
 type Phase = 'setup' | 'starting' | 'open' | 'ended';
 
 const PUMP_PIECE = 64 * 1024;
+/** Pieces of a transfer: they go on at once, alone. */
+const LARGE_PIECE = 8 * 1024;
+/** Memory for small pieces that waits for its next use in this process: 1 MiB. */
+const SPARE_ARRIVALS = 16;
+const spareArrivals: Buffer[] = [];
 /** Of requests that wait for the end of a hold: environment and the longest of commands. */
 const MAX_WAITING_BYTES = 256 * 1024;
 /** None of the requests that are passed on is longer by far; it bounds what waits for a stalled device. Bytes. */
@@ -120,6 +125,11 @@ export class ChannelPair implements Disposable {
   #seized: ((data: Buffer) => void) | undefined;
   #pumpingClient = false;
   #pumpingDevice = false;
+  /** What a device's socket brought in this turn, of one stream: recorded, judged and passed on as one piece. */
+  #arrived: Buffer | undefined;
+  #arrivedBytes = 0;
+  #arrivedStream: Stream = 'stdout';
+  #passing = false;
   #grace: NodeJS.Timeout | undefined;
   /** What would act on the device while the session is held: requests before the start, and the start itself. */
   #waiting: (() => void)[] = [];
@@ -166,6 +176,7 @@ export class ChannelPair implements Disposable {
       this.#fromClient.bytes +
       this.#frozen.bytes +
       this.#fromDevice.bytes +
+      this.#arrivedBytes +
       this.#client.queuedBytes +
       this.#device.queuedBytes +
       (this.#gate?.keptFromClient ?? 0) +
@@ -280,6 +291,7 @@ export class ChannelPair implements Disposable {
     // A client that is told that its request failed shows nothing else.
     if (this.#phase === 'open') this.#answered?.();
     this.#phase = 'ended';
+    this.#passArrived();
     this.#waiting = [];
     this.#fromClient.clear();
     this.#frozen.clear();
@@ -306,6 +318,8 @@ export class ChannelPair implements Disposable {
     this.#grace = undefined;
     this.#phase = 'ended';
     this.#waiting = [];
+    this.#arrived = undefined;
+    this.#arrivedBytes = 0;
     this.#fromClient.clear();
     this.#frozen.clear();
     this.#fromDevice.clear();
@@ -328,10 +342,6 @@ export class ChannelPair implements Disposable {
   }
 
   #deviceBorrowed(data: Buffer, stream: Stream): void {
-    if (this.#gate?.passesFromDevice !== true) {
-      this.#deviceData(copyOf(data), stream);
-      return;
-    }
     this.#lent = data;
     this.#deviceData(data, stream);
     this.#lent = undefined;
@@ -427,10 +437,57 @@ export class ChannelPair implements Disposable {
     this.#finishIfDone();
   }
 
+  /** A terminal's output comes in many small packets: those that come together are dealt with together. */
   #deviceData(data: Buffer, stream: Stream): void {
     this.#session.countFromDevice(data.length);
     if (this.#phase === 'ended') return;
+    const passes = this.#gate?.passesFromDevice === true;
+    const alone = this.#isLent(data)
+      ? passes && (!this.#onTerminal || data.length >= LARGE_PIECE)
+      : data.length >= LARGE_PIECE;
+    if (alone || this.#arrivedStream !== stream || this.#arrivedBytes + data.length > PUMP_PIECE)
+      this.#passArrived();
+    if (alone) {
+      this.#passDeviceData(data, stream);
+      return;
+    }
+    this.#arrived ??= spareArrivals.pop() ?? Buffer.allocUnsafeSlow(PUMP_PIECE);
+    data.copy(this.#arrived, this.#arrivedBytes);
+    this.#arrivedStream = stream;
+    this.#arrivedBytes += data.length;
+    if (this.#passing) return;
+    this.#passing = true;
+    process.nextTick(this.#passSoon);
+  }
+
+  readonly #passSoon = (): void => {
+    this.#passing = false;
+    try {
+      this.#passArrived();
+    } catch (error) {
+      this.#gateFailed(error);
+    }
+  };
+
+  #passArrived(): void {
+    const arrived = this.#arrived;
+    if (arrived === undefined) return;
+    const data = arrived.subarray(0, this.#arrivedBytes);
+    this.#arrived = undefined;
+    this.#arrivedBytes = 0;
+    if (this.#gate?.passesFromDevice === true) {
+      // Something else may be on its way through the other direction.
+      const lent = this.#lent;
+      this.#lent = data;
+      this.#passDeviceData(data, this.#arrivedStream);
+      this.#lent = lent;
+    } else this.#passDeviceData(copyOf(data), this.#arrivedStream);
+    if (spareArrivals.length < SPARE_ARRIVALS) spareArrivals.push(arrived);
+  }
+
+  #passDeviceData(data: Buffer, stream: Stream): void {
     if (this.#described) this.#session.recorder.output(this.channel, data, stream);
+    if (this.#phase === 'ended') return;
     if (this.#fromDevice.empty && this.#flowing && !this.#pumpingDevice) {
       this.#toGateFromDevice({ kind: 'data', data, stream });
       this.#replenishDevice();
@@ -447,6 +504,7 @@ export class ChannelPair implements Disposable {
         const outcome = parseExit(name, body);
         reply.settle(true);
         if (this.#phase === 'ended') return;
+        this.#passArrived();
         if (this.#described) this.#session.recorder.exit(this.channel, outcome);
         this.#deviceMark({ kind: 'exit', outcome });
         return;
@@ -464,6 +522,7 @@ export class ChannelPair implements Disposable {
   }
 
   #deviceMark(mark: DeviceMark): void {
+    this.#passArrived();
     if (this.#phase === 'ended') {
       this.#finishIfDone();
       return;
@@ -546,6 +605,7 @@ export class ChannelPair implements Disposable {
   }
 
   #toGate(event: ClientEvent): void {
+    this.#passArrived();
     try {
       if (event.kind === 'data') {
         if (this.#gate?.takes?.(event.data) === true) return;
@@ -687,6 +747,7 @@ export class ChannelPair implements Disposable {
   }
 
   #ownOutput(data: Buffer, stream: Stream): void {
+    this.#passArrived();
     if (this.#described) this.#session.recorder.output(this.channel, data, stream);
     this.#client.sendData(data, stream);
   }
@@ -706,7 +767,10 @@ export class ChannelPair implements Disposable {
   #replenishDevice(): void {
     if (this.#session.recorderBehind || this.#phase === 'ended') return;
     this.#device.replenish(
-      this.#fromDevice.bytes + (this.#gate?.keptFromDevice ?? 0) + this.#client.queuedBytes,
+      this.#fromDevice.bytes +
+        this.#arrivedBytes +
+        (this.#gate?.keptFromDevice ?? 0) +
+        this.#client.queuedBytes,
     );
   }
 
