@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseEvent, type RecordedEvent, shapeOf } from './format.ts';
 import { defaultRecorderOptions, Recorder } from './recorder.ts';
+import { RedactionRules } from './redaction-rules.ts';
 import type { RecordedChannel } from './session.ts';
 
 const shell: RecordedChannel = {
@@ -19,6 +20,9 @@ class Tape {
   times: number[] = [];
   marks: [number, string][] = [];
   now = 1000;
+  readonly redaction = new RedactionRules([
+    { name: 'pem', pattern: '-----BEGIN KEY', until: 'END KEY-----' },
+  ]);
   readonly recorder = new Recorder(
     {
       append: (line, at, mark) => {
@@ -27,7 +31,7 @@ class Tape {
         if (mark !== undefined) this.marks.push([at, mark]);
       },
     },
-    { ...defaultRecorderOptions, commandOutputBytes: 16, now: () => this.now },
+    { ...defaultRecorderOptions, commandOutputBytes: 16, now: () => this.now, redaction: this.redaction },
   );
 
   get events(): RecordedEvent[] {
@@ -54,6 +58,19 @@ class Tape {
 }
 
 describe('the first terminal', () => {
+  it('holds nothing of a key that is typed over many lines, neither as input nor as its echo', () => {
+    const tape = new Tape();
+    tape.recorder.channelStarted(0, shell);
+    for (const line of ['cat > key', '-----BEGIN KEY-----', 'MIIE', 'pAIB', '-----END KEY-----', 'done']) {
+      tape.recorder.input(0, Buffer.from(`${line}\r`));
+      tape.recorder.output(0, Buffer.from(`${line}\r\n`), 'stdout');
+    }
+    tape.recorder.end();
+    expect(tape.text('i')).toBe('cat > key\r[redacted pem]\rdone\r');
+    expect(tape.text('o')).toContain('done');
+    expect(tape.lines.join('')).not.toMatch(/MIIE|pAIB/);
+  });
+
   it('is recorded as plain asciicast, its shape with its start', () => {
     const tape = new Tape();
     tape.recorder.channelStarted(0, shell);

@@ -65,6 +65,8 @@ interface Channel {
   readonly description: string;
   size: { readonly columns: number; readonly rows: number } | undefined;
   readonly echo: EchoMatcher | undefined;
+  /** Of echoed input, a line at a time; what is taken out may go on over lines. */
+  readonly redactingInput: RedactingStream | undefined;
   readonly keys: TextDecoder;
   readonly input: Count;
   readonly stdout: OutputStream;
@@ -138,6 +140,7 @@ export class Recorder {
       description: told,
       size: terminal === undefined ? undefined : { columns: terminal.columns, rows: terminal.rows },
       echo: terminal !== undefined && this.#options.input === 'echoed' ? new EchoMatcher() : undefined,
+      redactingInput: this.#options.redaction?.stream(),
       keys: new TextDecoder('utf-8', { ignoreBOM: true }),
       // What is typed at a terminal gets no hash; see hashedInputBytes.
       input: { bytes: 0, hashed: 0, hash: terminal === undefined ? createHash('sha256') : undefined },
@@ -275,10 +278,13 @@ export class Recorder {
   #judge(channel: Channel, verdicts: readonly EchoVerdict[]): void {
     for (const verdict of verdicts) {
       switch (verdict.kind) {
-        case 'echoed':
-          if (channel.plain) this.#emit('i', this.#redacted(verdict.text));
-          else this.#tell(channel.number, 'i', this.#redacted(verdict.text));
+        case 'echoed': {
+          const text = channel.redactingInput?.whole(verdict.text) ?? verdict.text;
+          if (text === '') break;
+          if (channel.plain) this.#emit('i', text);
+          else this.#tell(channel.number, 'i', text);
           break;
+        }
         case 'hidden':
           this.#tell(channel.number, 'hidden', JSON.stringify({ keys: verdict.keys }));
           break;

@@ -97,8 +97,7 @@ export class RedactionRules {
 
   /** A text that is whole. */
   redact(text: string): string {
-    const stream = this.stream();
-    return stream.feed(text) + stream.flush();
+    return this.stream().whole(text);
   }
 
   /** Every text within a value, names of fields left alone. */
@@ -159,6 +158,11 @@ export class RedactingStream {
 
   constructor(rules: readonly CompiledRule[]) {
     this.#rules = rules;
+  }
+
+  /** Lines that are whole: nothing is kept back. */
+  whole(text: string): string {
+    return this.feed(text) + this.flush();
   }
 
   /** Answers what may be stored now. */

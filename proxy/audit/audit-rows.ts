@@ -12,6 +12,7 @@ import type {
   CommandOutcome,
   CommandSource,
   LoggedRule,
+  RowRedaction,
 } from './ports.ts';
 
 /** Matches older than this no longer count towards `occurrences`. Milliseconds. */
@@ -51,10 +52,12 @@ export class AuditRows {
   readonly #deps: AuditDeps;
   readonly #context: GateContext;
   readonly #source: CommandSource;
+  readonly #redaction: RowRedaction | undefined;
 
   constructor(deps: AuditDeps, context: GateContext) {
     this.#deps = deps;
     this.#context = context;
+    this.#redaction = deps.redaction?.();
     const { sessionId, channel, startedAt, user, device, credential, sourceAddress } = context;
     this.#source = {
       sessionId,
@@ -83,7 +86,7 @@ export class AuditRows {
   }
 
   entry(row: RowText, decision: Decision, outcome: CommandOutcome): AuditedCommand {
-    return {
+    const entry: AuditedCommand = {
       ...row,
       id: this.#deps.log.newId(),
       source: this.#source,
@@ -94,6 +97,7 @@ export class AuditRows {
       points: decision.points,
       policyVersion: decision.policyVersion,
     };
+    return this.#redaction?.row(entry) ?? entry;
   }
 
   /** Decides as if no rule had been met before. */
@@ -133,7 +137,8 @@ export class AuditRows {
 
   /** Notes what became of it; `detail` is added to what was noted before. */
   settle(id: string, outcome: CommandOutcome, detail: string): Promise<void> {
-    return within(LOG_BOUND, 'the audit log', this.#deps.log.settle(id, outcome, plainText(detail)));
+    const kept = this.#redaction?.detail(detail) ?? detail;
+    return within(LOG_BOUND, 'the audit log', this.#deps.log.settle(id, outcome, plainText(kept)));
   }
 
   /** For the gateway's own log: what met a rule or did not run. */

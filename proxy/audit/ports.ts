@@ -124,9 +124,18 @@ export interface AuditLogger {
   warn(fields: object, message: string): void;
 }
 
+/** Takes out of rows what must not be stored. */
+export interface RowRedaction {
+  row(command: AuditedCommand): AuditedCommand;
+  /** What is noted of a row later. */
+  detail(text: string): string;
+}
+
 export interface AuditDeps {
   readonly policies: Policies;
   readonly log: CommandLog;
+  /** Asked for as each channel opens. Absent: nothing is taken out. */
+  readonly redaction?: () => RowRedaction | undefined;
   readonly approvals: Approvals;
   readonly identification: Identification;
   readonly userLock: UserLock;

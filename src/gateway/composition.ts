@@ -38,6 +38,7 @@ import { overseenRegister, overseenUserLock } from '../oversight/oversight.ts';
 import { waitingReauthentications } from '../oversight/ratings.ts';
 import { openStore } from '../store/store.ts';
 import { openBehaviour, overseenCommands, overseenGates } from './behaviour.ts';
+import { commandRedaction } from './command-redaction.ts';
 import { createEscapeDesk } from './escape.ts';
 import type { Log } from './log.ts';
 import { createNotices } from './notices.ts';
@@ -185,6 +186,7 @@ export const compose = async (config: Config, context: CompositionContext): Prom
   const gates = createAuditGates({
     policies,
     log: overseenCommands(notedInRecordings(createCommandLog(store), recordings), behaviour),
+    redaction: () => commandRedaction(live.redaction),
     approvals: createApprovals(store),
     identification: createIdentification(identification),
     userLock: overseenUserLock(userLock, { store, events: behaviour.events }),

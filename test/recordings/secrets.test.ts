@@ -1,5 +1,6 @@
 // What must not stand in a recording, through a whole gateway: keys that the device does not echo, what a command is
 // fed on its standard input, and what rules take out.
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../gateway/gateway-events.ts';
@@ -93,6 +94,26 @@ it('what rules match is in no output, echo or command of the recording, and no s
   expect(text).not.toMatch(/MIIEpAIB\\r\\n/);
   expect((await site.gateway.sallyport(['recording', 'search', 'left-42'])).stdout).toContain('left-42');
   expect((await site.gateway.sallyport(['recording', 'search', '4bc9'])).stdout).not.toContain('4bc9');
+});
+
+it('what rules match is not in the log of commands either, nor anywhere else that the gateway writes', async () => {
+  const { gateway } = site;
+  await site.alice.ssh(['echo tok-77e1 noted-1; sudo -n true tok-77e2; echo "left" noted-2']);
+  const row = await eventually('the command', async () =>
+    (await gateway.rows('command', 'list')).find((one) => String(one['command']).includes('noted-1')),
+  );
+  expect(row).toMatchObject({
+    command: 'echo [redacted token] noted-1; sudo -n true [redacted token]; echo "left" noted-2',
+    analysed: {
+      commands: [{ name: 'echo' }, { name: 'sudo' }, { name: 'true', via: ['sudo'] }, { name: 'echo' }],
+    },
+  });
+  await recorded();
+  const written = readdirSync(gateway.folder, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile())
+    .map((file) => ({ name: file.name, text: readFileSync(join(file.parentPath, file.name), 'latin1') }));
+  expect(written.some(({ text }) => text.includes('noted-1'))).toBe(true);
+  expect(written.filter(({ text }) => /77e[12]/.test(text)).map(({ name }) => name)).toEqual([]);
 });
 
 it('what is redacted later is gone, from the search too, and the rest is proved', async () => {
