@@ -236,6 +236,27 @@ describe.skipIf(!haveSshd)('the escape', () => {
     expect(text).not.toContain('Why do you need it?');
   });
 
+  it('gives the terminal to whoever else needs it, and shows the device when the session ends', async () => {
+    using terminal = await atPrompt();
+    terminal.type(KEY);
+    await terminal.until('q  back');
+    await site.gateway.sallyport(['reauth', 'require', 'erin', '--reason', 'a test']);
+    await terminal.until(LEAVE);
+    await terminal.until('This session waits');
+    await site.gateway.sallyport(['reauth', 'waive', 'erin']);
+    await terminal.until(LEAVE);
+    terminal.type('echo goes-$((40+2))\r');
+    await terminal.until('goes-42');
+    await terminal.until('device$ ');
+    terminal.type(KEY);
+    await terminal.until('q  back');
+    const [live] = await site.gateway.rows('session', 'list', '--live', '--user', 'erin');
+    await site.gateway.sallyport(['session', 'end', String(live?.['id'])]);
+    await terminal.until(LEAVE);
+    await terminal.until('ended');
+    await terminal.ended();
+  });
+
   it('is an ordinary key where it is switched off', async () => {
     appendFileSync(join(site.gateway.folder, 'sallyport.yaml'), '\nescape: {enabled: false}\n');
     process.kill(site.gateway.pid, 'SIGHUP');
