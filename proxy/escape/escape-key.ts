@@ -30,7 +30,7 @@ export class LineStart {
 
   /** Nothing was typed since the last line was submitted or given up, and no sequence is unfinished. */
   get fresh(): boolean {
-    return this.#state === 'start' && !this.#keys.waiting && !this.#keys.pasting;
+    return this.#state === 'start' && !this.#keys.waiting;
   }
 
   /** What the client sends to the device. */
