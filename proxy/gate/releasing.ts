@@ -141,8 +141,8 @@ function promptReady(state: GateState, { since, editorBack }: AfterPhase): boole
   const { prompts, screen, time } = state;
   const { silent } = time;
   const waited = time.since(since);
-  // Looking at the screen draws it: not while output streams.
-  if (time.lastDevice < since || silent < 6) return false;
+  // Looking at the screen draws it: not while output streams, nor where no silence so short could mean anything.
+  if (time.lastDevice < since || silent < leastSilence(state, editorBack)) return false;
   const at = prompts.atCursor(screen);
   if (editorBack) return silent >= editorSilence(at, screen.cursor.column);
   // A full-screen program draws all sorts of things: only a prompt that is known says that it has gone.
@@ -158,4 +158,13 @@ function promptReady(state: GateState, { since, editorBack }: AfterPhase): boole
   // What came so far may still be the echo of what was typed before.
   if (waited < 1.4 * time.roundTrip + ANCHOR_SILENCE) return false;
   return prompts.known.length === 0 && silent >= ANCHOR_SILENCE && screen.cursor.column > 0;
+}
+
+/** A shorter silence is no prompt's, whatever the screen shows. */
+function leastSilence(state: GateState, editorBack: boolean): number {
+  if (editorBack) return editorSilence('known', 0);
+  if (state.fullScreen) return 60;
+  if (state.dialect === 'zsh' || state.dialect === 'fish') return 250;
+  if (state.screen.modes.everEditor) return 60;
+  return state.prompts.known.length === 0 ? ANCHOR_SILENCE : 12;
 }
