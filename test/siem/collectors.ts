@@ -2,11 +2,13 @@
 // whose answers a test chooses, and an SMTP server that keeps what it is given.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttp, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { createServer as createTcp, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTls } from 'node:tls';
+import { SMTPServer } from 'smtp-server';
 
 export interface TlsFiles {
   readonly ca: string;
@@ -171,6 +173,64 @@ export class Receiver implements AsyncDisposable {
   }
 }
 
+/** A real SMTP server that takes mail only over TLS, begun by STARTTLS, and from who signs in. */
+export class SecureMailServer implements AsyncDisposable {
+  readonly mails: string[] = [];
+  /** How each came: the TLS version, and who had signed in. */
+  readonly ways: { readonly tls: string; readonly user: string }[] = [];
+  readonly #server: SMTPServer;
+  #port = 0;
+
+  private constructor(files: TlsFiles, { user, password }: { user: string; password: string }) {
+    this.#server = new SMTPServer({
+      key: readFileSync(files.key),
+      cert: readFileSync(files.certificate),
+      // Signing in is not offered before TLS; nothing is taken without it.
+      allowInsecureAuth: false,
+      authOptional: false,
+      onAuth: (given, _session, done) => {
+        if (given.username === user && given.password === password) done(null, { user });
+        else done(new Error('who is that'));
+      },
+      onData: (stream, session, done) => {
+        let text = '';
+        stream.on('data', (chunk: Buffer) => {
+          text += chunk.toString('utf8');
+        });
+        stream.on('end', () => {
+          this.mails.push(text);
+          this.ways.push({
+            tls: session.tlsOptions === false ? 'none' : session.tlsOptions.version,
+            user: String(session.user ?? ''),
+          });
+          done();
+        });
+      },
+    });
+    // A client that does not trust the certificate breaks off.
+    this.#server.on('error', () => {});
+  }
+
+  static async open(
+    files: TlsFiles,
+    account: { readonly user: string; readonly password: string },
+  ): Promise<SecureMailServer> {
+    const mailServer = new SecureMailServer(files, account);
+    const listening = mailServer.#server.listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    mailServer.#port = portOf(listening);
+    return mailServer;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
 /** Speaks as much SMTP as a mail needs. */
 export class MailServer implements AsyncDisposable {
   readonly mails: string[] = [];
@@ -204,6 +264,7 @@ export class MailServer implements AsyncDisposable {
             inData = true;
             socket.write('354 go on\r\n');
           } else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n');
+          else if (/^STARTTLS/i.test(line)) socket.write('502 not here\r\n');
           else socket.write('250 mail\r\n');
         }
       });

@@ -16,7 +16,14 @@ import { openStore, type Store } from '../../src/store/store.ts';
 import { eventually } from '../gateway/gateway-events.ts';
 import { freePort } from '../harness/scratch.ts';
 import { onBothStores } from '../store/both-stores.ts';
-import { Collector, MailServer, makeCertificate, Receiver, type TlsFiles } from './collectors.ts';
+import {
+  Collector,
+  MailServer,
+  makeCertificate,
+  Receiver,
+  SecureMailServer,
+  type TlsFiles,
+} from './collectors.ts';
 
 let folder = '';
 let files: TlsFiles;
@@ -298,6 +305,33 @@ describe('a receiver', () => {
       expect(headers['content-type']).toBe('application/json');
       expect(body.toString()).not.toContain('a shared secret');
     }
+  });
+
+  it('gets a mail over STARTTLS from who signs in, and none when it is somebody else or takes none so', async () => {
+    const account = { user: 'gateway', password: 'a long enough word' };
+    const passwordFile = join(folder, 'mail.password');
+    writeFileSync(passwordFile, `${account.password}\n`);
+    const line = (port: number, ca: string): string =>
+      `- {name: mail, kind: mail, minimumSeverity: informational, server: "127.0.0.1:${port}", user: gateway, passwordFile: "${passwordFile}", ca: "${ca}", from: gw@example.net, to: [soc@example.net]}`;
+    const server = own(await SecureMailServer.open(files, account));
+    const plain = own(await MailServer.open(0));
+    const store = await bench.fresh();
+    const failing = async (port: number, ca: string, named: RegExp): Promise<void> => {
+      const wrong = run(store, outputOf(line(port, ca)));
+      await ready(wrong);
+      await wrong.tell(1);
+      await eventually('the failure', () => wrong.log.some((entry) => named.test(entry)));
+      expect(wrong.log.join('')).not.toContain(account.password);
+      await wrong.outputs[Symbol.asyncDispose]();
+    };
+    await failing(server.port, otherFiles.ca, /SP_OUTPUT_(?:TLS|REJECTED)/);
+    // It offers no STARTTLS: neither the mail nor the password goes there in clear.
+    await failing(plain.port, files.ca, /SP_OUTPUT_(?:TLS|REJECTED)/);
+    expect([...server.mails, ...plain.mails]).toEqual([]);
+    run(store, outputOf(line(server.port, files.ca)));
+    const mail = await eventually('a mail', () => server.mails[0]);
+    expect(mail).toContain('rating-changed');
+    expect(server.ways[0]).toMatchObject({ tls: expect.stringMatching(/^TLSv1\.[23]$/), user: account.user });
   });
 
   it('gets a mail about what is severe, and none about the rest', async () => {
