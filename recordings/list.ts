@@ -45,6 +45,8 @@ export async function* listRecordings(
 async function describe(id: string, path: string): Promise<ListedRecording> {
   try {
     const [header, seal, { size }] = await Promise.all([readHeader(path), readSeal(path), stat(path)]);
+    // Another session's recording in the place of this one.
+    if (header.session.id !== id) return { kind: 'unreadable', id, path, code: 'SP_RECORDING_ID' };
     return { kind: 'readable', id, path, bytes: size, header, seal };
   } catch (error) {
     const code = error instanceof RecordingError ? error.code : 'SP_RECORDING_FORMAT';

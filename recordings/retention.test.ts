@@ -1,9 +1,25 @@
 // Holds, tombstones, and which recordings are due.
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { deleteRecording, dueRecordings, hold, readTombstone, releaseHold } from './retention.ts';
+import {
+  deleteRecording,
+  dueRecordings,
+  hold,
+  listTombstones,
+  readTombstone,
+  releaseHold,
+} from './retention.ts';
 import { sampleKeys, sampleSession } from './sample-session.ts';
 import { FileRecordings } from './write.ts';
 
@@ -36,6 +52,31 @@ it('a deleted recording leaves a tombstone that the public key proves', async ()
   const file = path.replace('.sprec', '.deleted');
   writeFileSync(file, readFileSync(file, 'utf8').replace('90', '91'));
   expect(await readTombstone(path, verifier)).toBeUndefined();
+});
+
+it('a tombstone is the one of its recording: a copy of it vouches for no other', async () => {
+  const [one, other] = [await record('s1', 86_400_000), await record('s2', 86_400_000)];
+  await deleteRecording(one, signer, deletion);
+  rmSync(other);
+  copyFileSync(one.replace('.sprec', '.deleted'), other.replace('.sprec', '.deleted'));
+  expect(await readTombstone(other, verifier)).toBeUndefined();
+  const listed = [];
+  for await (const { id, tombstone } of listTombstones(folder, verifier))
+    listed.push([id, tombstone?.session]);
+  expect(listed).toEqual([
+    ['s2', undefined],
+    ['s1', 's1'],
+  ]);
+});
+
+it('two who delete a recording at once leave its tombstone', async () => {
+  const path = await record('s1', 86_400_000);
+  const done = await Promise.allSettled(
+    Array.from({ length: 8 }, (_, at) => deleteRecording(path, signer, { ...deletion, at })),
+  );
+  expect(done.some(({ status }) => status === 'fulfilled')).toBe(true);
+  expect(await readTombstone(path, verifier)).toMatchObject({ session: 's1' });
+  expect(readdirSync(dirname(path))).toEqual(['s1.deleted']);
 });
 
 it('a held recording and one that still grows are not deleted', async () => {

@@ -1,8 +1,10 @@
 // The end of recordings: a legal hold that forbids deletion, deletion that leaves a signed tombstone, and which recordings
 // are due by age or by size. Decides nothing by itself about when it runs. A tombstone says that there was a recording,
 // whose, and why it is gone; like the seal it is proved by the gateway's public key.
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { RecordingError } from './errors.ts';
 import type { Signer, Verifier } from './keys.ts';
 import { type ListedRecording, listRecordings } from './list.ts';
@@ -83,22 +85,32 @@ export async function deleteRecording(path: string, signer: Signer, deletion: De
   };
   const text = JSON.stringify(tombstone);
   const signature = signer.sign(Buffer.concat([domain, Buffer.from(text)])).toString('base64');
-  // The tombstone stands before the recording goes. One that stood already is of a deletion that a crash cut short.
-  await rm(tombstoneOf(path), { force: true });
-  await put(tombstoneOf(path), `${text}\n${signature}\n`);
-  await rm(path);
+  // The tombstone stands before the recording goes. One that stood already is of a deletion that a crash cut short; it stands
+  // until the new one takes its place, for somebody else may be deleting the recording now.
+  const draft = `${tombstoneOf(path)}.${randomBytes(6).toString('hex')}`;
+  try {
+    await put(draft, `${text}\n${signature}\n`);
+    await rename(draft, tombstoneOf(path));
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await rm(path, { force: true });
   return tombstone;
 }
 
-/** Undefined for a tombstone that isn't there or that the key did not sign. `path` is the recording's. */
+/**
+ * Undefined for a tombstone that isn't there, that the key did not sign, or that is another recording's. `path` is the
+ * recording's.
+ */
 export async function readTombstone(path: string, verifier: Verifier): Promise<Tombstone | undefined> {
-  return tombstoneIn((await textOf(tombstoneOf(path))) ?? '', verifier);
+  return tombstoneIn((await textOf(tombstoneOf(path))) ?? '', basename(path, '.sprec'), verifier);
 }
 
 export interface ListedTombstone {
   readonly id: string;
   readonly path: string;
-  /** Undefined: the key did not sign it. */
+  /** Undefined: the key did not sign it for this session. */
   readonly tombstone: Tombstone | undefined;
 }
 
@@ -109,16 +121,17 @@ export async function* listTombstones(
 ): AsyncGenerator<ListedTombstone, void, undefined> {
   for await (const { id, path } of tombstoneFiles(root)) {
     const text = await textOf(path);
-    if (text !== undefined) yield { id, path, tombstone: tombstoneIn(text, verifier) };
+    if (text !== undefined) yield { id, path, tombstone: tombstoneIn(text, id, verifier) };
   }
 }
 
-function tombstoneIn(content: string, verifier: Verifier): Tombstone | undefined {
+function tombstoneIn(content: string, id: string, verifier: Verifier): Tombstone | undefined {
   const [text = '', signature = ''] = content.split('\n');
   const right = verifier.verify(Buffer.concat([domain, Buffer.from(text)]), Buffer.from(signature, 'base64'));
   if (!right) return undefined;
   const raw: Readonly<Record<string, unknown>> = JSON.parse(text);
   const word = (key: string): string => String(raw[key] ?? '');
+  if (word('session') !== id) return undefined;
   return {
     session: word('session'),
     user: word('user'),

@@ -1,15 +1,17 @@
 // Verification against whatever can be done to a file: each byte changed, each length cut, chunks moved, taken out,
 // doubled, exchanged, signed by somebody else; and that a redaction leaves the rest proved.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { frameLength, stateRedacted } from './chunk.ts';
+import { decodeHead, frameLength, headLength, stateRedacted } from './chunk.ts';
 import { sealBody, unwrapSessionKey } from './keys.ts';
+import { listRecordings } from './list.ts';
 import { OpenedRecording } from './open.ts';
 import { encodeReplacement, redactionSignedBytes } from './redaction.ts';
 import { sampleKeys, sampleSession } from './sample-session.ts';
-import { bytesSource, type FindingKind, verifyRecording } from './verify.ts';
+import { bytesSource, type FindingKind, verifyFile, verifyRecording } from './verify.ts';
 import { FileRecordings } from './write.ts';
 
 const { keys, signer, verifier, opener } = sampleKeys();
@@ -115,6 +117,81 @@ describe('chunks', () => {
   it('behind the seal, and other bytes there, are told as added', async () => {
     expect(await first(Buffer.concat([bytes, Buffer.from('x')]))).toEqual(['added', bytes.length]);
     expect(await first(Buffer.concat([bytes, Buffer.alloc(300)]))).toEqual(['added', bytes.length]);
+  });
+});
+
+describe('another recording of the same gateway', () => {
+  it('in the place of the one that is asked for is told as substituted, and is not listed as that one', async () => {
+    const other = await record('s3', ['three'.repeat(10)]);
+    const place = join(folder, 'elsewhere/2026/05/03/s1.sprec');
+    mkdirSync(dirname(place), { recursive: true });
+    copyFileSync(other, place);
+    expect((await verifyFile(place, [verifier])).findings).toEqual([]);
+    expect((await verifyFile(place, [verifier], 's1')).findings).toMatchObject([
+      { kind: 'substituted', offset: 0 },
+    ]);
+    expect((await verifyFile(other, [verifier], 's3')).findings).toEqual([]);
+    for await (const entry of listRecordings(join(folder, 'elsewhere')))
+      expect(entry).toMatchObject({ id: 's1', kind: 'unreadable' });
+  });
+
+  it('lends it no part: whatever is put together from two of them is found', {
+    timeout: 120_000,
+  }, async () => {
+    const other = readFileSync(await record('s4', ['uno'.repeat(10), 'dos'.repeat(10)]));
+    const files = [bytes, other] as const;
+    const ends = files.map((file, index) => {
+      const chunks: number[] = [0, 8, 16, file.length];
+      for (let at = file.readUInt32BE(12) + 16; at < file.length; ) {
+        const head = decodeHead(file.subarray(at + 1, at + 1 + headLength));
+        if (head === undefined) throw new Error(`file ${index} is not what it should be`);
+        chunks.push(at, at + 1, at + 1 + headLength, at + frameLength);
+        at += frameLength + head.bodyLength;
+      }
+      return chunks.sort((one, next) => one - next);
+    });
+    const place = fc.nat({ max: 1000 });
+    const piece = fc.record({ file: fc.constantFrom(0, 1), from: place, to: place });
+    const cut = ({ file, from, to }: { file: number; from: number; to: number }): Buffer => {
+      const borders = ends[file] ?? [];
+      const [a = 0, b = 0] = [from, to]
+        .map((one) => borders[one % borders.length])
+        .sort((x = 0, y = 0) => x - y);
+      return files[file]?.subarray(a, b) ?? Buffer.alloc(0);
+    };
+    const edits = fc.oneof(
+      // Pieces of both, one behind the other.
+      fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => Buffer.concat(pieces.map(cut))),
+      // One of them, with something put over, in, or taken out somewhere.
+      fc.record({ piece, at: place, over: fc.boolean() }).map(({ piece: one, at, over }) => {
+        const put = cut(one);
+        const from = (ends[0] ?? [])[at % (ends[0]?.length ?? 1)] ?? 0;
+        return Buffer.concat([bytes.subarray(0, from), put, bytes.subarray(over ? from + put.length : from)]);
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(edits, async (made) => {
+        const whole = files.some((file) => file.equals(made));
+        expect((await verify(made)).length > 0).toBe(!whole);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is found by its header too: other recipients, or another session, are no longer what was signed', async () => {
+    const from = bytes.subarray(16, borders[0]).toString();
+    for (const header of [
+      from.replace(/"ephemeral":"./, '"ephemeral":"_'),
+      from.replace('"recipients":[', '"recipients":[{"id":"00","ephemeral":"","wrapped":""},'),
+      from.replace('"user":"alice"', '"user":"bob"'),
+      `${from} `,
+    ]) {
+      expect(header).not.toBe(from);
+      const preamble = Buffer.concat([bytes.subarray(0, 16), Buffer.from(header)]);
+      preamble.writeUInt32BE(Buffer.byteLength(header), 12);
+      const [found] = await verify(Buffer.concat([preamble, bytes.subarray(borders[0])]));
+      expect(found).toMatchObject({ kind: 'substituted', offset: 0 });
+    }
   });
 });
 

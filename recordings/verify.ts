@@ -74,11 +74,23 @@ export function bytesSource(bytes: Buffer): ByteSource {
   };
 }
 
-/** Throws SP_RECORDING_MISSING. */
-export async function verifyFile(path: string, verifiers: readonly Verifier[]): Promise<Verification> {
+/**
+ * `session`: whose recording this has to be; without it any that is whole will do. Throws SP_RECORDING_MISSING.
+ */
+export async function verifyFile(
+  path: string,
+  verifiers: readonly Verifier[],
+  session?: string,
+): Promise<Verification> {
   await using handle = await openForReading(path);
   const { size } = await handle.stat();
-  return await verifyRecording({ size, read: (at, length) => readExactly(handle, at, length) }, verifiers);
+  const source = { size, read: (at: number, length: number) => readExactly(handle, at, length) };
+  const verified = await verifyRecording(source, verifiers);
+  const found = verified.preamble?.session.id;
+  if (session === undefined || found === undefined || found === session) return verified;
+  const text = `this is the recording of session ${JSON.stringify(found.slice(0, 64))}, not of ${session}`;
+  const other: Finding = { kind: 'substituted', offset: 0, end: size, text };
+  return { ...verified, findings: [other, ...verified.findings] };
 }
 
 interface Frame {

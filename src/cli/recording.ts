@@ -402,7 +402,8 @@ export const registerRecording = (program: Command): void => {
         options.publicKey === undefined
           ? await signingVerifier(configOf(options))
           : verifierFrom(readInput(options.publicKey));
-      const verification = await verifyFile(path, [verifier]);
+      // A session that was named must be the one in the file; a file that was named may be anybody's.
+      const verification = await verifyFile(path, [verifier], path === id ? undefined : id);
       printVerification(path, verification, options.json === true);
       const [first] = verification.findings;
       if (first !== undefined) process.exitCode = VERDICT_EXIT[first.kind];

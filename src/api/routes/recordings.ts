@@ -314,7 +314,7 @@ export const recordingRoutes = (parts: ApiParts): readonly Route[] => [
       const path = await findRecording(rootOf(parts), params.id);
       const signer = await readSigner(signingKeyFile(parts.config));
       if (signer === undefined) throw new ApiProblem('SP_API_CONFLICT', 'this gateway has no signing key');
-      const result = await verifyFile(path, [verifierOf(signer.raw)]);
+      const result = await verifyFile(path, [verifierOf(signer.raw)], params.id);
       const proved = result.findings.length === 0;
       await told(parts, principal, 'verified', params.id, { proved });
       return {
