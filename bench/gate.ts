@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { compilePolicy } from '../policies/check.ts';
 import { createAuditGates } from '../proxy/audit/gates.ts';
-import type { AuditDeps } from '../proxy/audit/ports.ts';
+import type { AuditDeps, CommandLog } from '../proxy/audit/ports.ts';
 import { type GateFactory, openGates } from '../proxy/channels/gate-port.ts';
 import { createCommandLog } from '../src/audit/command-log.ts';
 import { openStore, type Store } from '../src/store/store.ts';
@@ -53,13 +53,26 @@ interface Variant {
   readonly user: SshUser;
 }
 
+/** Milliseconds that each command of a gate that holds took to be durable in the audit log. */
+const logged: number[] = [];
+
+/** A log that says how long it took. */
+const timed = (log: CommandLog): CommandLog => ({
+  ...log,
+  append: async (command) => {
+    const from = performance.now();
+    await log.append(command);
+    logged.push(performance.now() - from);
+  },
+});
+
 const gatesOf = (kind: Kind, store: Store): GateFactory => {
   if (kind === 'none') return openGates;
   const { set, problems } = compilePolicy(kind === 'holds' ? [{ file: 'bench.yaml', text: RULES }] : []);
   if (problems.length > 0) throw new Error(problems[0]?.message);
   const deps: AuditDeps = {
     policies: { current: set, onChange: () => () => {} },
-    log: createCommandLog(store),
+    log: kind === 'holds' ? timed(createCommandLog(store)) : createCommandLog(store),
     approvals: {
       patience: 0,
       ask: () => Promise.reject(new Error('nobody is asked here')),
@@ -92,22 +105,32 @@ const measureSubmit = async (terminal: TypedTerminal, count: number): Promise<nu
   return samples;
 };
 
-const measureEcho = async (terminal: TypedTerminal, count: number): Promise<number[]> => {
-  const samples: number[] = [];
-  for (let n = 0; n < count; n += 1) {
+interface Echo {
+  /** Of keys of a line that has begun. */
+  readonly typed: readonly number[];
+  /** Of the first key, sent in the moment when the prompt is there: until it is known to be one, input waits. */
+  readonly first: readonly number[];
+}
+
+const KEYS_OF_A_LINE = 60;
+
+const measureEcho = async (terminal: TypedTerminal, count: number): Promise<Echo> => {
+  const typed: number[] = [];
+  const first: number[] = [];
+  for (let n = 0; typed.length < count; n += 1) {
     const key = String.fromCharCode(97 + (n % 26));
     const from = performance.now();
     terminal.type(key);
     await terminal.until(key);
-    samples.push(performance.now() - from);
-    if (n % 60 === 59) {
+    (n % KEYS_OF_A_LINE === 0 ? first : typed).push(performance.now() - from);
+    if (n % KEYS_OF_A_LINE === KEYS_OF_A_LINE - 1) {
       terminal.type('\x03');
       await terminal.until(PROMPT);
     }
   }
   terminal.type('\x03');
   await terminal.until(PROMPT);
-  return samples;
+  return { typed, first };
 };
 
 interface Bulk {
@@ -187,13 +210,16 @@ try {
   }
   const submit = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
   const echo = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
+  const first = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]));
   const bulk = new Map<Kind, Bulk[]>(kinds.map((kind) => [kind, []]));
   const rounds = 4;
   for (let n = 0; n < rounds && ONLY.includes('delay'); n += 1) {
     for (const variant of variants) {
       const terminal = await open(variant);
       submit.get(variant.kind)?.push(...(await measureSubmit(terminal, Math.ceil(SAMPLES / rounds))));
-      echo.get(variant.kind)?.push(...(await measureEcho(terminal, Math.ceil(SAMPLES / rounds))));
+      const echoed = await measureEcho(terminal, Math.ceil(SAMPLES / rounds));
+      echo.get(variant.kind)?.push(...echoed.typed);
+      first.get(variant.kind)?.push(...echoed.first);
       terminal.type('exit\r');
       await terminal.ended();
     }
@@ -210,28 +236,34 @@ try {
     samples: SAMPLES,
     submitAddedP50: round(of(submit, 'holds', 0.5) - of(submit, 'none', 0.5)),
     submitAddedP99: round(of(submit, 'holds', 0.99) - of(submit, 'none', 0.99)),
+    logP50: round(median(logged)),
+    logP99: round(percentile(logged, 0.99)),
     echoAddedP50: round(of(echo, 'holds', 0.5) - of(echo, 'none', 0.5)),
     echoAddedP99: round(of(echo, 'holds', 0.99) - of(echo, 'none', 0.99)),
+    firstKeyAddedP50: round(of(first, 'holds', 0.5) - of(first, 'none', 0.5)),
     bulkRatioReads: round(rate('reads') / rate('none')),
     bulkRatioHolds: round(rate('holds') / rate('none')),
     bulkProcessorRatioReads: round(processor('none') / processor('reads')),
     bulkProcessorRatioHolds: round(processor('none') / processor('holds')),
     megabytesPerSession: round((perSession.get('holds') ?? 0) - (perSession.get('none') ?? 0)),
   };
-  const ms = (value: number): string => `${round(value)} ms`;
+  const shown = (value: number, unit: string): string =>
+    Number.isNaN(value) ? '-' : `${round(value)} ${unit}`;
+  const ms = (value: number): string => shown(value, 'ms');
   const rows = kinds.map((kind) => [
     kind,
     ms(of(submit, kind, 0.5)),
     ms(of(submit, kind, 0.99)),
     ms(of(echo, kind, 0.5)),
     ms(of(echo, kind, 0.99)),
-    `${round(rate(kind))} MB/s`,
-    `${round(processor(kind))} ms/MB`,
-    `${round(perSession.get(kind) ?? 0)} MB`,
+    ms(of(first, kind, 0.5)),
+    shown(rate(kind), 'MB/s'),
+    shown(processor(kind), 'ms/MB'),
+    shown(perSession.get(kind) ?? Number.NaN, 'MB'),
   ]);
   if (!values.json) {
     process.stdout.write(
-      `${table([['gate', 'submit p50', 'p99', 'echo p50', 'p99', 'bulk', 'processor', 'session'], ...rows])}\n`,
+      `${table([['gate', 'submit p50', 'p99', 'echo p50', 'p99', 'first key', 'bulk', 'processor', 'session'], ...rows])}\n`,
     );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
