@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { readSettings } from '../directory/settings.ts';
+import { shown } from '../directory/shown-text.ts';
 import { createEventLog } from '../events/event-log.ts';
 import type { FindingsTable, ThreatsTable } from '../store/steps/findings.ts';
 import { importSignIns } from '../ueba/import.ts';
@@ -19,7 +20,7 @@ import {
   unwatch,
   watch,
 } from '../ueba/investigations.ts';
-import { withoutDatabase } from '../ueba/locate.ts';
+import { openLocator } from '../ueba/locate.ts';
 import { buildReport, reportHtml, reportText } from '../ueba/report.ts';
 import { scan } from '../ueba/run.ts';
 import { actor, type ConfigOption, withStore } from './context.ts';
@@ -86,15 +87,18 @@ export const registerFinding = (program: Command): void => {
     .option('--json', 'one JSON object')
     .option(...CONFIG)
     .action((options: ConfigOption & { readonly days: number; readonly json?: boolean }) =>
-      withStore(options, async ({ store }) => {
+      withStore(options, async ({ store, config }) => {
         const settings = await readSettings(store.db);
+        const { locate, problems } = await openLocator(config.findings);
+        for (const { database, problem } of problems)
+          process.stderr.write(`${shown(database, 400)} can't be read: ${shown(problem, 200)}\n`);
         const result = await scan(
           {
             store,
             events: createEventLog(store),
             now: Date.now,
             timeZone: String(settings['session.timeZone']),
-            locate: withoutDatabase,
+            locate,
           },
           { days: options.days },
         );

@@ -228,6 +228,7 @@ export const loadConfig = (options: LoadOptions = {}): Config => {
       ...settings.recordings,
       url: settings.recordings.url ?? `file:${resolve(data, 'recordings')}`,
     },
+    findings: { ...settings.findings, databases: settings.findings.databases.map(absolute) },
     siem: { outputs: settings.siem.outputs.map((output) => withAbsoluteFiles(output, absolute)) },
     masterKey: {
       file: maybe(settings.masterKey.file) ?? resolve(data, 'master.key'),

@@ -200,6 +200,12 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   siem: z.strictObject({ outputs: outputsSchema.prefault([]) }).prefault({}),
+  findings: z
+    .strictObject({
+      databases: words(8).prefault([]),
+      exempt: networks.prefault([]),
+    })
+    .prefault({}),
   drainSeconds: seconds(0, 86_400).prefault('60s'),
 });
 

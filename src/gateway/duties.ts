@@ -14,7 +14,7 @@ import { openVault } from '../directory/vault.ts';
 import { createEventLog, EVENTS } from '../events/event-log.ts';
 import { DELIVERY_TIMES, startOutputs } from '../siem/delivery.ts';
 import type { Store } from '../store/store.ts';
-import { withoutDatabase } from '../ueba/locate.ts';
+import { openLocator } from '../ueba/locate.ts';
 import { scan } from '../ueba/run.ts';
 import type { Log } from './log.ts';
 
@@ -115,11 +115,14 @@ export const startDuties = ({ config, store, log, version }: DutyParts): Duties 
     RESOLVE_EVERY,
     (error) => log.warn('rotation.not-resolved', { error }),
   );
+  let { findings } = config;
   const scanning = repeat(
     async () => {
       const settings = await readSettings(store.db);
       const timeZone = String(settings['session.timeZone']);
-      const result = await scan({ ...parts, timeZone, locate: withoutDatabase });
+      const { locate, problems } = await openLocator(findings);
+      for (const problem of problems) log.warn('findings.database-not-read', problem);
+      const result = await scan({ ...parts, timeZone, locate });
       log.info('findings.scanned', { ...result });
     },
     SCAN_EVERY,
@@ -127,7 +130,10 @@ export const startDuties = ({ config, store, log, version }: DutyParts): Duties 
   );
   const stopListening = store.listen(EVENTS, () => outputs.wake());
   return {
-    reconfigure: (next) => outputs.reconfigure(next.siem.outputs),
+    reconfigure: (next) => {
+      findings = next.findings;
+      outputs.reconfigure(next.siem.outputs);
+    },
     [Symbol.asyncDispose]: async () => {
       stopListening();
       await Promise.all(

@@ -11,6 +11,8 @@ export interface Place {
   readonly network: string;
   /** A private address, or one of the organisation's own ways out to the internet. */
   readonly exempt: boolean;
+  /** Its country is known and no position: travel is not judged by it. */
+  readonly unplaced?: true;
 }
 
 interface Base {

@@ -263,7 +263,7 @@ export class Analyst {
     }
     today.networks.add(place.network);
     today.countries.add(place.country);
-    this.#travel(watched, activity, place);
+    if (place.unplaced !== true) this.#travel(watched, activity, place);
   }
 
   #travel(

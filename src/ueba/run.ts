@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import type { Activity, Finding, Person } from './activity.ts';
 import { type Place, PRIORITIES } from './activity.ts';
 import { Analyst } from './analyst.ts';
+import { type Locate, networkOf } from './locate.ts';
 import { type Threat, threatsOf } from './threats.ts';
 import { THRESHOLDS } from './thresholds.ts';
 
@@ -24,7 +25,7 @@ export interface ScanParts {
   readonly now: () => number;
   readonly timeZone: string;
   /** Where an address is; undefined: not known. */
-  readonly locate: (address: string) => Place | undefined;
+  readonly locate: Locate;
 }
 
 export interface ScanResult {
@@ -165,7 +166,7 @@ const importedSignIns = async function* (
   store: Store,
   { since, until }: { readonly since: number; readonly until: number },
   idByName: ReadonlyMap<string, string>,
-  locate: (address: string) => Place | undefined,
+  locate: Locate,
 ): AsyncGenerator<Activity, undefined> {
   let last = { at: since - 1, id: '' };
   for (;;) {
@@ -208,13 +209,6 @@ const importedSignIns = async function* (
     }
     if (rows.length < PAGE) return undefined;
   }
-};
-
-/** The /16 of an IPv4 address, the /32 of an IPv6 one: what stands for a network where no database tells. */
-export const networkOf = (address: string): string => {
-  const four = /^(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}$/.exec(address);
-  if (four !== null) return `${four[1]}.0.0/16`;
-  return address.includes(':') ? `${address.split(':').slice(0, 2).join(':')}::/32` : address;
 };
 
 /**
