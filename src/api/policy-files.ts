@@ -17,7 +17,7 @@ import { etagOf } from './routes/shapes.ts';
 const LARGEST_FILE = 8 * 1024 * 1024;
 const MOST_FILES = 1_000;
 
-export const ruleFileName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.ya?ml$/.test(name);
+export const RULE_FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.ya?ml$/;
 
 export interface PolicyFile {
   readonly file: string;

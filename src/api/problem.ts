@@ -18,7 +18,7 @@ const PROBLEMS = {
   SP_API_NOT_PROVEN: [403, 'This does not prove who you are'],
   SP_API_CROSS_SITE: [403, 'The request comes from another site'],
   SP_API_MALFORMED: [400, 'The request is malformed'],
-  SP_API_CURSOR: [400, 'The cursor is not one of this list'],
+  SP_API_CURSOR: [422, 'The cursor is not one of this list'],
   SP_API_UNKNOWN: [404, 'There is no such thing'],
   SP_API_METHOD: [405, 'There is no such method here'],
   SP_API_EXISTS: [409, 'It exists already'],

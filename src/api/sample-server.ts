@@ -10,7 +10,7 @@ import { createLog } from '../gateway/log.ts';
 import { createNotices } from '../gateway/notices.ts';
 import { type OpenedParts, openParts } from './open.ts';
 import type { ApiParts } from './parts.ts';
-import { createServer } from './server.ts';
+import { createServer, type ServerOptions } from './server.ts';
 
 export const sampleTotp = Buffer.from('12345678901234567890');
 
@@ -58,7 +58,7 @@ export class SampleServer implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async start(now: () => number = Date.now): Promise<SampleServer> {
+  static async start(now: () => number = Date.now, limits?: ServerOptions['limits']): Promise<SampleServer> {
     await using owned = new AsyncDisposableStack();
     const data = mkdtempSync(join(tmpdir(), 'sallyport-api-'));
     owned.defer(() => rmSync(data, { recursive: true, force: true }));
@@ -90,7 +90,11 @@ export class SampleServer implements AsyncDisposable {
         ),
       );
     }
-    const server = await createServer(parts, { tls: undefined, console: undefined });
+    const server = await createServer(parts, {
+      tls: undefined,
+      console: undefined,
+      ...(limits === undefined ? {} : { limits }),
+    });
     owned.defer(async () => {
       await server.close();
     });

@@ -7,14 +7,14 @@ import { backtest, type RecordedCommand, testLine } from '../../../policies/chec
 import type { Decision } from '../../../policies/match.ts';
 import type { CommandsTable } from '../../store/schema.ts';
 import type { ApiParts } from '../parts.ts';
-import { PolicyFiles, ruleFileName } from '../policy-files.ts';
+import { PolicyFiles, RULE_FILE_NAME } from '../policy-files.ts';
 import { ApiProblem, unknown } from '../problem.ts';
 import { actorOf, plain, type Route, route } from '../route.ts';
 import { asInstant, checkVersion, idOf, instant, moment, pageOf, paging, word } from './shapes.ts';
 
 const LARGEST_TEXT = 1024 * 1024;
 const text = z.string().max(LARGEST_TEXT);
-const fileName = z.string().refine(ruleFileName, 'a file’s name such as rules.yaml');
+const fileName = z.string().regex(RULE_FILE_NAME, 'a file’s name such as rules.yaml');
 
 const fault = z.object({
   file: z.string(),

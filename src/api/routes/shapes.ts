@@ -1,6 +1,7 @@
 // Shapes that several routes share: pages, moments, names, the versions of things.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { LONGEST_NAME, NAME_PATTERN } from '../../directory/names.ts';
 import { decodeCursor, encodeCursor, type Position } from '../../store/page.ts';
 import { ApiProblem } from '../problem.ts';
 import type { Asked } from '../route.ts';
@@ -11,7 +12,7 @@ const LARGEST_PAGE = 500;
 export const moment = z.iso
   .datetime({ offset: true })
   .transform((text) => Date.parse(text))
-  .refine((at) => at >= 0 && at < 8.64e15, 'a moment after 1970');
+  .refine(Number.isFinite, 'a moment');
 
 /** A moment, out. */
 export const instant = z.iso.datetime();
@@ -20,20 +21,17 @@ export const asInstant = (at: number): string => new Date(at).toISOString();
 export const asInstantOrNull = (at: number | null | undefined): string | null =>
   at === null || at === undefined ? null : asInstant(at);
 
-const wholeNumber = (text: string): boolean => /^\d{1,9}$/.test(text);
-
 /** A number in a query, where everything is text. */
 export const limit = z
   .string()
-  .refine(wholeNumber, 'a whole number')
+  .regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, `from 1 to ${LARGEST_PAGE}`)
   .transform(Number)
-  .refine((n) => n >= 1 && n <= LARGEST_PAGE, `from 1 to ${LARGEST_PAGE}`)
   .default(100)
   .meta({ description: `How many at most; 1 to ${LARGEST_PAGE}` });
 
 export const seconds = z
   .string()
-  .refine((text) => /^\d{1,7}(\.\d{1,6})?$/.test(text), 'seconds, such as 12.5')
+  .regex(/^\d{1,7}(\.\d{1,6})?$/, 'seconds, such as 12.5')
   .transform(Number);
 
 export const flag = z.enum(['true', 'false']).transform((word) => word === 'true');
@@ -42,7 +40,14 @@ export const word = z
   .string()
   .min(1)
   .max(256)
-  .refine((text) => !/[\0-\x1f\x7f]/.test(text) && text.isWellFormed(), 'no control characters');
+  .regex(/^[^\u0000-\u001f\u007f]+$/, 'no control characters')
+  .refine((text) => text.isWellFormed(), 'whole characters');
+
+/** What a user or a token may be called. */
+export const newName = z
+  .string()
+  .max(LONGEST_NAME)
+  .regex(NAME_PATTERN, 'letters, digits, ".", "_", "+", "-", and a letter, digit or "_" first');
 
 export const cursor = z.string().min(1).max(200);
 

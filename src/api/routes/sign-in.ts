@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
 import { z } from 'zod';
 import { hashPassword } from '../../../proxy/login/password.ts';
-import { nameProblem } from '../../directory/names.ts';
 import { readStringList } from '../../directory/stored-json.ts';
 import { findUserView, putUser } from '../../directory/users.ts';
 import type { ApiTokensTable } from '../../store/schema.ts';
@@ -13,7 +12,7 @@ import type { ApiParts } from '../parts.ts';
 import { isPermission, PERMISSIONS, permissionsOf } from '../permissions.ts';
 import { ApiProblem, unknown } from '../problem.ts';
 import { actorOf, plain, publicRoute, type Route, route } from '../route.ts';
-import { asInstant, asInstantOrNull, idOf, instant, moment } from './shapes.ts';
+import { asInstant, asInstantOrNull, idOf, instant, moment, newName } from './shapes.ts';
 
 const password = z.string().min(1).max(1_024);
 const who = z
@@ -126,10 +125,7 @@ const signInRoutes = (parts: ApiParts): readonly Route[] => [
     secretAnswer: true,
     body: z.strictObject({
       secret: z.string().min(1).max(128),
-      name: z
-        .string()
-        .max(128)
-        .refine((text) => nameProblem(text) === undefined, 'not a user’s name'),
+      name: newName,
       password: z.string().min(12).max(1_024),
     }),
     result: z.object({
@@ -197,15 +193,9 @@ const tokenRoutes = (parts: ApiParts): readonly Route[] => [
     permission: 'self',
     secretAnswer: true,
     body: z.strictObject({
-      name: z
-        .string()
-        .refine((text) => nameProblem(text) === undefined, 'letters, digits, ".", "_", "+", "-"'),
+      name: newName,
       permissions: z.array(z.enum(PERMISSIONS)).min(1).max(PERMISSIONS.length),
-      addresses: z
-        .array(z.string().max(64))
-        .max(64)
-        .default([])
-        .refine((words) => badAddress(words) === undefined, 'addresses, or networks such as 10.0.0.0/8'),
+      addresses: z.array(z.string().max(64)).max(64).default([]),
       expiresAt: moment,
     }),
     result: z.object({ secret: z.string(), token }),
@@ -215,6 +205,10 @@ const tokenRoutes = (parts: ApiParts): readonly Route[] => [
         throw new ApiProblem('SP_API_FORBIDDEN', `you don’t have the permission ${missing} yourself`);
       if (principal.kind === 'token')
         throw new ApiProblem('SP_API_FORBIDDEN', 'a token makes no tokens: sign in');
+      if (badAddress(body.addresses) !== undefined)
+        throw new ApiProblem('SP_API_INVALID', 'not an address', [
+          { where: 'body.addresses', message: 'addresses, or networks such as 10.0.0.0/8' },
+        ]);
       const at = parts.now();
       if (body.expiresAt <= at || body.expiresAt > at + LONGEST_TOKEN)
         throw new ApiProblem('SP_API_INVALID', 'a token lives up to 400 days from now', [
