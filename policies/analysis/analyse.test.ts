@@ -191,6 +191,33 @@ describe('analysis sees through what ordinary programs and shells start besides'
     `tmux if-shell true "run 'rm /srv/x'"`,
     `tmux set-buffer $'rm /srv/x\n' \\; paste-buffer`,
     `screen -X stuff $'rm /srv/x\n'`,
+    // Subscripts, other separators, and variables that run, set in every other way.
+    'a[$(rm /srv/x)]=1',
+    'echo ${a[$(rm /srv/x)]}',
+    'a[`rm /srv/x`]+=1',
+    'IFS=_; c=rm_/srv/x; $c',
+    `IFS=']'; c='rm]/srv/x'; $c`,
+    `compgen -W '$(rm /srv/x)'`,
+    `PROMPT_COMMAND=(true 'rm /srv/x')`,
+    `PROMPT_COMMAND+=';rm /srv/x'`,
+    `PROMPT_COMMAND[1]='rm /srv/x'`,
+    `read PROMPT_COMMAND <<< 'rm /srv/x'`,
+    `mapfile PROMPT_COMMAND <<< 'rm /srv/x'`,
+    `for PROMPT_COMMAND in 'rm /srv/x'; do :; done`,
+    `for PS1 in '$(rm /srv/x)'; do :; done`,
+    `: \${PROMPT_COMMAND:='rm /srv/x'}`,
+    // Lines for a line editor, for a key, and for later.
+    `print -z 'rm /srv/x'`,
+    `print -rz -- rm /srv/x`,
+    `commandline -r -- 'rm /srv/x'`,
+    `function fish_prompt; commandline 'rm /srv/x'; end`,
+    `zle -U 'rm /srv/x'`,
+    `emulate sh -c 'rm /srv/x'`,
+    'sched +0 rm /srv/x',
+    `bindkey -s '^T' 'rm /srv/x\\n'`,
+    `bind '"\\e[0n": "rm /srv/x\\C-m"'`,
+    `bind -x '"\\C-t": rm /srv/x'`,
+    `less +'!rm /srv/x' f`,
   ];
   it.each(cases)('%s', (line) => {
     const found = analyse(line).commands.map((c) => [c.name, ...c.argv.slice(1)].join(' '));

@@ -165,15 +165,17 @@ const rows: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['gnome-terminal', { options: ['-e', '--command'] }],
   ['genie', { options: ['-c'] }],
   ['sysctl', { pattern: /^kernel\.core_pattern=\|(.+)$/s }],
+  ['emulate', { options: ['-c'] }],
+  ...['less', 'more', 'most'].map((name): [string, Row] => [name, { pattern: /^\+{1,2}!(.+)$/s }]),
   ['mail', { pattern: /^~!(.+)$/s }],
   ['mutt', { options: ['-e'] }],
 ]);
 
 /** Command lines inside the options of one command; at most 8. */
 export function commandOptionLines(name: string, argv: readonly string[]): readonly OptionLine[] {
-  const row = rows.get(name);
+  const row = rows.get(name) ?? (EDITORS.has(name) ? {} : undefined);
   if (row === undefined) return [];
-  const out: OptionLine[] = name === 'git' ? gitLines(argv) : [];
+  const out: OptionLine[] = name === 'git' ? gitLines(argv) : typedLines(name, argv);
   for (let i = 1; i < argv.length && out.length < 8; i++) {
     const a = argv[i] ?? '';
     for (const option of row.options ?? []) {
@@ -196,6 +198,40 @@ export function commandOptionLines(name: string, argv: readonly string[]): reado
   }
   return out;
 }
+
+/** Builtins of shells that put a line into the line editor, bind one to a key, or run one later. */
+const EDITORS: ReadonlySet<string> = new Set(['print', 'commandline', 'zle', 'sched', 'bind', 'bindkey']);
+
+const typedLines = (name: string, argv: readonly string[]): OptionLine[] => {
+  const words = argv.slice(1);
+  const operands = words.filter((word) => !word.startsWith('-'));
+  const has = (letter: string): boolean =>
+    words.some((word) => new RegExp(`^-[A-Za-z]*${letter}`).test(word));
+  const whole = (option: string, line: string): OptionLine[] => (line === '' ? [] : [{ option, line }]);
+  switch (name) {
+    case 'print':
+      return has('z') ? whole('-z', operands.join(' ')) : [];
+    case 'commandline':
+      return whole('', operands.join(' '));
+    case 'zle':
+      return has('U') ? whole('-U', operands.join(' ')) : [];
+    case 'sched':
+      return whole('', words.slice(1).join(' '));
+    case 'bindkey':
+      return has('s') ? whole('-s', keysAsLine(operands[1] ?? '')) : [];
+    case 'bind':
+      return operands.flatMap((word) => {
+        const bound = /:\s*(?:"(.*)"|'(.*)'|(.*))\s*$/s.exec(word);
+        return whole('', keysAsLine(bound?.[1] ?? bound?.[2] ?? bound?.[3] ?? '')).slice(0, 8);
+      });
+    default:
+      return [];
+  }
+};
+
+/** What keys of a macro type, as lines. */
+const keysAsLine = (keys: string): string =>
+  keys.replaceAll(/\\C-[mMjJ]|\\[rn]|\^[MJ]/g, '\n').replaceAll(/\\e./g, '');
 
 /** git's sub-commands that take a command line: as all that follows, or behind one of their own options. */
 const gitVerbs: Readonly<Record<string, { readonly rest?: string; readonly option?: string }>> = {

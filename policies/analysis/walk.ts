@@ -300,6 +300,8 @@ export class Walker {
       case 'Select': {
         const fields = (node.wordlist ?? []).flatMap((w) => expandWord(w, this.expansion(place)));
         if (node.wordlist !== undefined) {
+          for (const f of fields.slice(0, 8))
+            this.runsLater(node.name.value, f.known ? f.text : undefined, place);
           this.scope.variables.set(node.name.value, {
             candidates: [...new Set(fields.filter((f) => f.known && !f.glob).map((f) => f.text))].slice(0, 8),
             complete: node.type === 'For' && fields.length <= 8 && fields.every((f) => f.known && !f.glob),
@@ -880,6 +882,7 @@ export class Walker {
         const names = argv.slice(1).filter((a) => /^[A-Za-z_]\w*$/.test(a));
         names.forEach((n) => {
           this.set(n, names.length === 1 && name === 'read' ? text : undefined, place.conditional);
+          this.runsLater(n, names.length === 1 ? (name === 'read' ? text : place.stdin) : undefined, place);
         });
         if (names.length === 0) this.set('REPLY', text, place.conditional);
         return '';
@@ -1019,7 +1022,7 @@ export class Walker {
     place: Place,
     span: { readonly start: number; readonly end: number },
   ): void {
-    const kind = commandVariables(a.name);
+    const kind = commandVariables(a.name.replace(/\[.*\]$/s, ''));
     if (kind === undefined && a.value !== undefined && /\$\(|`/.test(a.value)) {
       // Quoted now, but an eval, an arithmetic expression or a prompt may expand it later.
       for (const inner of substitutionsIn(a.value))
@@ -1051,16 +1054,26 @@ export class Walker {
     );
   }
 
+  /** A variable that programs run was set in another way than by an assignment of its own. */
+  private runsLater(name: string, value: string | undefined, place: Place): void {
+    if (commandVariables(name.replace(/\[.*\]$/s, '')) === undefined) return;
+    if (value === undefined) this.mark('variable', 'line', name, undefined);
+    else this.commandVariable({ name, value, text: value }, place, place.span ?? { start: 0, end: 0 });
+  }
+
   private assignment(
     node: Extract<SyntaxNode, { type: 'Assignment' }>,
     place: Place,
   ): readonly AssignedVariable[] {
     const source = this.expansion(place);
+    // A subscript is expanded whatever becomes of the value.
+    if (node.index !== undefined) this.substitutions(node.index, place);
     if (node.value.type === 'ArrayValue') {
       const out: AssignedVariable[] = [];
       node.value.elements.slice(0, 64).forEach((w, i) => {
         const v = expandValue(w, source);
         if (i === 0) out.push({ name: node.name, value: v.known ? v.text : undefined, text: v.text });
+        else this.runsLater(node.name, v.known ? v.text : undefined, place);
         this.set(`${node.name}[${i}]`, v.known ? v.text : undefined, place.conditional);
       });
       this.set(
@@ -1079,6 +1092,8 @@ export class Walker {
     const name = node.index === undefined ? node.name : `${node.name}[${node.index.value}]`;
     if (node.append === true) {
       const before = this.lookup(name);
+      // What stood there before is judged where it was set.
+      if (before.text === undefined) this.runsLater(name, v.known ? v.text : undefined, place);
       return [
         {
           name,
@@ -1132,7 +1147,10 @@ export class Walker {
           this.substitutes.set(file, { text: output, fed: this.commands.slice(from).map((c) => c.name) });
         return file;
       },
-      assign: (name, value) => this.set(name, value, place.conditional),
+      assign: (name, value) => {
+        this.set(name, value, place.conditional);
+        this.runsLater(name, value, place);
+      },
       arithmetic: (expression) => this.substitutions(expression, place),
       step: () => this.step(),
     };
@@ -1550,7 +1568,7 @@ export class Walker {
 
 /** Builtins that expand what stands in a subscript or an expression once more, quoted or not. */
 const EVALUATING =
-  /^(?:let|declare|typeset|local|export|readonly|integer|float|test|\[|printf|read|unset|mapfile|readarray|getopts|wait|vared|\(\()$/;
+  /^(?:let|declare|typeset|local|export|readonly|integer|float|test|\[|printf|read|unset|mapfile|readarray|getopts|wait|vared|compgen|complete|\(\()$/;
 
 /** The texts of `$(…)` and backquotes in a text, outermost only; at most 8. */
 const substitutionsIn = (text: string): readonly string[] => {

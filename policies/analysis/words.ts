@@ -63,9 +63,9 @@ class FieldBuilder {
     this.add(text);
     this.glob = true;
   }
-  /** Word splitting of an unquoted value. */
-  split(value: string): void {
-    const pieces = value.split(/[ \t\n]+/);
+  /** Word splitting of an unquoted value, at these characters. */
+  split(value: string, separators: string): void {
+    const pieces = value.split(new RegExp(`[${separators.replaceAll(/[\\\]^-]/g, '\\$&')}]+`));
     pieces.forEach((piece, i) => {
       if (i > 0) this.end();
       if (piece === '') return;
@@ -168,7 +168,7 @@ function expandPart(part: WordPart, source: ExpansionSource, out: FieldBuilder, 
       return;
     case 'SimpleExpansion':
       if (quoted && part.text === '$@' && several(source.positional(), out)) return;
-      put(simple(part.text.slice(1), source), part.text, out, quoted);
+      put(simple(part.text.slice(1), source), part.text, out, quoted, source);
       return;
     case 'ParameterExpansion':
       if (
@@ -189,13 +189,14 @@ function expandPart(part: WordPart, source: ExpansionSource, out: FieldBuilder, 
         several(elements(part.parameter, source), out)
       )
         return;
-      put(parameter(part, source), part.text, out, quoted);
+      if (part.index !== undefined) expandValue(part.index, source);
+      put(parameter(part, source), part.text, out, quoted, source);
       return;
     case 'CommandExpansion': {
       const text = source.substitution(part.script, part.text);
       if (text === undefined) out.unknown(part.text, !quoted, 'substitution');
       else if (quoted) out.add(text.replace(/\n+$/, ''));
-      else out.split(text.replace(/\n+$/, ''));
+      else out.split(text.replace(/\n+$/, ''), separatorsOf(source));
       return;
     }
     case 'ArithmeticExpansion': {
@@ -238,13 +239,24 @@ interface Expanded {
   readonly certain: boolean;
 }
 
-function put(value: Expanded, sourceText: string, out: FieldBuilder, quoted: boolean): void {
+/** What a shell that was told nothing else splits unquoted values at, and what it was told besides. */
+function separatorsOf(source: ExpansionSource): string {
+  return ` \t\n${source.variable('IFS').text ?? ''}`;
+}
+
+function put(
+  value: Expanded,
+  sourceText: string,
+  out: FieldBuilder,
+  quoted: boolean,
+  source: ExpansionSource,
+): void {
   if (value.text === undefined) out.unknown(sourceText, !quoted, 'variable');
   else if (!value.certain) {
     // A likely value: read on with it, but remember that it is a guess.
     out.unknown(value.text, !quoted, 'variable');
   } else if (quoted) out.add(value.text);
-  else out.split(value.text);
+  else out.split(value.text, separatorsOf(source));
 }
 
 function simple(name: string, source: ExpansionSource): Expanded {
