@@ -5,13 +5,22 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { calibrate, threshold, unlikeness } from '../src/behaviour/command-sequence.ts';
+import { calibrate, threshold, unlikeness, WARM_UP } from '../src/behaviour/command-sequence.ts';
 import { CommandStatistics, PROFILE_PAIRS } from '../src/behaviour/command-statistics.ts';
 
 const BLOCK = 100;
 const QUANTILE = 0.95;
 
 const usage = 'usage: bench:masquerade --train FILE --test FILE --labels FILE [--feedback] [--json]';
+const help = `${usage}
+
+  --train FILE   the users' own commands, in order: a line for each, user, tab, command
+  --test FILE    the same, ${BLOCK} commands to a block, some blocks typed by somebody else
+  --labels FILE  a line for each user: user, tab, one digit for each block (1: somebody else typed it)
+  --feedback     learn a block that raised an alarm but was the user's own, as after a proof of identity
+  --json         nothing but the last line: {"hits","falseAlarms","cost"} in percent; cost = 6 · false alarms + misses
+
+Files may be packed with xz (FILE.xz). Ends with 2 when something is wrong with them.`;
 
 function fail(message: string): never {
   console.error(`${message}\n${usage}`);
@@ -20,17 +29,39 @@ function fail(message: string): never {
 
 function read(file: string | undefined, option: string): string[][] {
   if (file === undefined) fail(`--${option} is missing`);
-  const text = file.endsWith('.xz')
-    ? execFileSync('xz', ['-dc', file], { encoding: 'utf8', maxBuffer: 1 << 30 })
-    : readFileSync(file, 'utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line, index) => {
+  const rows = unpacked(file)
+    .split(/\r?\n/)
+    .flatMap((line, index) => {
+      if (line === '') return [];
       const fields = line.split('\t');
-      if (fields.length !== 2) fail(`${file}:${index + 1}: expected two fields with a tab between them`);
-      return fields;
+      if (fields.length !== 2 || fields.includes(''))
+        fail(`${file}:${index + 1}: expected two fields with a tab between them`);
+      return [fields];
     });
+  if (rows.length === 0) fail(`${file} is empty`);
+  return rows;
+}
+
+function unpacked(file: string): string {
+  try {
+    if (!file.endsWith('.xz')) return readFileSync(file, 'utf8');
+    return execFileSync('xz', ['-dc', '--', file], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const missing =
+      code === 'ENOENT' && file.endsWith('.xz') ? ' (xz must be installed, and the file there)' : '';
+    return fail(`${file} can't be read: ${firstLine(error)}${missing}`);
+  }
+}
+
+function firstLine(error: unknown): string {
+  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  const text = said !== '' ? said : error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0] ?? '';
 }
 
 function byUser(rows: readonly string[][]): Map<string, string[]> {
@@ -43,19 +74,37 @@ function byUser(rows: readonly string[][]): Map<string, string[]> {
   return users;
 }
 
-const { values } = parseArgs({
-  options: {
-    train: { type: 'string' },
-    test: { type: 'string' },
-    labels: { type: 'string' },
-    feedback: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        train: { type: 'string' },
+        test: { type: 'string' },
+        labels: { type: 'string' },
+        feedback: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(firstLine(error));
+  }
+}
+
+const values = readOptions();
+if (values.help) {
+  console.log(help);
+  process.exit(0);
+}
 
 const training = byUser(read(values.train, 'train'));
 const tests = byUser(read(values.test, 'test'));
-const labels = new Map(read(values.labels, 'labels').map(([user = '', digits = '']) => [user, digits]));
+const labels = new Map<string, string>();
+for (const [user = '', digits = ''] of read(values.labels, 'labels')) {
+  if (!/^[01]+$/.test(digits)) fail(`${values.labels}: the labels of ${user} are not all 0 or 1`);
+  if (labels.has(user)) fail(`${values.labels}: ${user} has labels twice`);
+  labels.set(user, digits);
+}
 
 const population = new CommandStatistics();
 for (const commands of training.values()) population.learn(commands);
@@ -74,6 +123,10 @@ for (const [user, commands] of tests) {
   if (digits.length * BLOCK !== commands.length) {
     fail(`user ${user}: ${commands.length} test commands, but labels for ${digits.length * BLOCK}`);
   }
+  if (history.length < WARM_UP + BLOCK)
+    fail(
+      `user ${user} has ${history.length} commands to train on: below ${WARM_UP + BLOCK} there is no threshold`,
+    );
   const whole = new CommandStatistics();
   whole.learn(history);
   const others = population.without(whole);
