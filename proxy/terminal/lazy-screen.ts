@@ -15,7 +15,6 @@ const ENOUGH = 49_152;
 const MAXIMUM_STYLES = 2_048;
 
 const SGR = /\x1b\[[\d;:]*m/g;
-const RESETS = [Buffer.from('\x1b[m'), Buffer.from('\x1b[0m')] as const;
 
 export class LazyScreen implements ScreenView {
   readonly #screen: Screen;
@@ -162,29 +161,40 @@ export class LazyScreen implements ScreenView {
   }
 }
 
+const ESC = 0x1b;
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
 
 /** Where the line end stands that is so many line ends before `from`, at its `before` if it has one; -1: there are fewer. */
 function lineEnd(data: Buffer, from: number, count: number, before: number | undefined): number {
-  let at = from;
-  for (let lines = 0; lines < count; ) {
-    at = at <= 0 ? -1 : data.lastIndexOf(LINE_FEED, at - 1);
-    if (at === -1) return -1;
-    if (before === undefined) lines += 1;
-    else if (data[at - 1] === before) {
+  let lines = 0;
+  // Lines are short: a search for each takes ten times as long.
+  for (let at = from - 1; at >= 0; at -= 1) {
+    if (data[at] !== LINE_FEED) continue;
+    if (before !== undefined) {
+      if (data[at - 1] !== before) continue;
       at -= 1;
-      lines += 1;
     }
+    lines += 1;
+    if (lines === count) return at;
   }
-  return at;
+  return -1;
 }
 
 /** The colours that are in force there, as sequences; undefined: too many to tell, or set before what is here. */
 function stylesAt(data: Buffer, end: number, whole: boolean): string | undefined {
   const skipped = data.subarray(0, end);
-  const last = Math.max(...RESETS.map((reset) => skipped.lastIndexOf(reset)));
+  const last = lastReset(skipped);
   if (last === -1 && !whole) return undefined;
   const styles = skipped.toString('latin1', Math.max(0, last)).match(SGR)?.join('') ?? '';
   return styles.length > MAXIMUM_STYLES ? undefined : styles;
+}
+
+/** Where the last sequence stands that takes all colours back; -1: there is none. */
+function lastReset(data: Buffer): number {
+  for (let at = data.lastIndexOf(ESC); at !== -1; at = at === 0 ? -1 : data.lastIndexOf(ESC, at - 1)) {
+    if (data[at + 1] !== 0x5b) continue;
+    if (data[at + 2] === 0x6d || (data[at + 2] === 0x30 && data[at + 3] === 0x6d)) return at;
+  }
+  return -1;
 }
