@@ -95,6 +95,20 @@ export class Judge {
     return undefined;
   }
 
+  /** One of these would be refused by a rule that does not count how often it is met: nothing else matters of it. */
+  blocks(
+    channel: SessionContext['channel'],
+    contexts: readonly string[],
+    analyses: readonly Analysis[],
+  ): boolean {
+    const policy = this.#deps.policies.current;
+    return contexts.some((reader) => {
+      const context = this.#rows.sessionContext(channel, reader);
+      const { action, matches } = policy.decideCandidates(analyses, context, OFTEN);
+      return (action === 'block' || action === 'interrupt') && matches[0]?.occurrences === 1;
+    });
+  }
+
   /** A command in it is more than a word to the rules or to the analysis: what follows it may matter to them. */
   knows({ commands }: Analysis): boolean {
     const policy = this.#deps.policies.current;
@@ -236,22 +250,24 @@ interface Refusal {
 
 const LONGEST_END = 200;
 
-const LEAVES_ENDS =
-  'Something else than a prompt reads here, and may leave the end of this line to the shell.';
+const leavesEnds = ({ atPrompt }: Refused): string =>
+  atPrompt
+    ? 'Nothing proves that the shell has this line and nothing else: what was run before may take its beginning.'
+    : 'Something else than a prompt reads here, and may leave the end of this line to the shell.';
 
 const refusalFor = (end: Refused, told: string | undefined): Refusal => {
   const rest = told === undefined ? '' : `${told}; `;
   switch (end.kind) {
     case 'too-many':
       return {
-        notice: `${LEAVES_ENDS}\nIt is too long for all its ends to be judged. Do it in smaller pieces.`,
+        notice: `${leavesEnds(end)}\nIt is too long for all its ends to be judged. Do it in smaller pieces.`,
         detail: `${rest}too long to be judged`,
       };
     case 'held': {
       const text =
         end.text === undefined ? '' : ` "${plainText(end.text).replaceAll('\n', ' ').slice(0, LONGEST_END)}"`;
       return {
-        notice: `${LEAVES_ENDS}\nThe end${text} would be a command that is not allowed (rule ${end.rule}).\nType what you need at a prompt.`,
+        notice: `${leavesEnds(end)}\n${end.from === 'left' ? 'What stands there' : 'The end'}${text} would be a command that is not allowed (rule ${end.rule}).\n${end.atPrompt ? 'Type it in other words.' : 'Type what you need at a prompt.'}`,
         detail: `${rest}its end${text}, which a shell could read, is not allowed (rule ${end.rule})`,
       };
     }

@@ -203,6 +203,8 @@ describe('trying the ends', () => {
   const trying = (texts: readonly string[], more: Partial<LineToTry> = {}): LineToTry => ({
     texts,
     anyEnd: true,
+    atPrompt: false,
+    left: '',
     hidden: false,
     read: (text) => [analyse(text, { grammar: 'posix-shell', state: emptyShellState })],
     heldBy: (analyses) =>
@@ -216,7 +218,13 @@ describe('trying the ends', () => {
 
   it('leaves the line as a whole to others', async () => {
     expect(await tryEnds(trying(['rm x', '  rm y']), NO_ENDS)).toMatchObject({ kind: 'allowed' });
-    expect(await tryEnds(trying(['xrm x']), NO_ENDS)).toEqual({ kind: 'held', text: 'rm x', rule: 'no-rm' });
+    expect(await tryEnds(trying(['xrm x']), NO_ENDS)).toEqual({
+      kind: 'held',
+      text: 'rm x',
+      rule: 'no-rm',
+      from: 'line',
+      atPrompt: false,
+    });
   });
 
   it('tries nothing at a prompt but what is still open from before', async () => {
@@ -231,6 +239,8 @@ describe('trying the ends', () => {
       kind: 'held',
       text: undefined,
       rule: 'no-rm',
+      from: 'before',
+      atPrompt: false,
     });
   });
 

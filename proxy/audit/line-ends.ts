@@ -1,6 +1,6 @@
 // What a shell may be left with of lines that a program takes the first keys of: any end of such a line, and what the
-// shell reads on after it. Tries them all, within bounds, until one of them may not run; never says what was typed
-// without echo. Which lines these are is the gate machine's business, what may not run the policy's.
+// shell reads on after it; and what it has if the line began before its first key. Tries them all, within bounds, until
+// one of them may not run; never says what was typed without echo. Which lines these are is the gate machine's business, what may not run the policy's.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Analysis } from '../../policies/analysis/types.ts';
 
@@ -19,6 +19,10 @@ export interface LineToTry {
   readonly texts: readonly string[];
   /** Any end of it may be what a shell reads. */
   readonly anyEnd: boolean;
+  /** It looks as if it was typed at a prompt. */
+  readonly atPrompt: boolean;
+  /** What stands left of it, and may be a part of it, from anywhere on. */
+  readonly left: string;
   /** It, or what is judged with it, was typed without echo. */
   readonly hidden: boolean;
   /** Every reading of a text. */
@@ -38,9 +42,18 @@ export interface OpenEnds {
 }
 
 export type Refused =
-  /** `text`: the end that may not run, where it may be told. `rule`: what says so. */
-  | { readonly kind: 'held'; readonly text: string | undefined; readonly rule: string }
-  | { readonly kind: 'too-many' };
+  /**
+   * `text`: the end that may not run, where it may be told. `rule`: what says so. `from`: where it begins, `before` is in
+   * a line that was let go.
+   */
+  | {
+      readonly kind: 'held';
+      readonly text: string | undefined;
+      readonly rule: string;
+      readonly from: 'before' | 'left' | 'line';
+      readonly atPrompt: boolean;
+    }
+  | { readonly kind: 'too-many'; readonly atPrompt: boolean };
 
 export type Tried =
   /** Whatever end of it a shell reads may run. `open`: what it would read on, once the line is let go. */
@@ -59,17 +72,20 @@ export const tryEnds = async (line: LineToTry, before: OpenEnds): Promise<Tried>
   const whole = new Set(line.texts.map((text) => text.trimStart()));
   let characters = 0;
   let sinceTurn = 0;
-  for (const text of textsToTry(line, before)) {
+  const { atPrompt } = line;
+  for (const [from, text] of textsToTry(line, before)) {
     if (tried.has(text)) continue;
     tried.add(text);
     characters += text.length;
     sinceTurn += text.length + 64;
     if (tried.size > MOST_ENDS || characters > MOST_CHARACTERS || text.length > LONGEST_OPEN)
-      return { kind: 'too-many' };
+      return { kind: 'too-many', atPrompt };
     const analyses = line.read(text);
     const rule = whole.has(text) ? undefined : line.heldBy(analyses);
-    if (rule !== undefined) return { kind: 'held', text: hidden ? undefined : text, rule };
-    if (analyses.some(({ truncated }) => truncated)) return { kind: 'too-many' };
+    if (rule !== undefined) return { kind: 'held', text: hidden ? undefined : text, rule, from, atPrompt };
+    if (analyses.some(({ truncated }) => truncated)) return { kind: 'too-many', atPrompt };
+    // What stands left of the line would have to be filled in anew for each line.
+    if (from === 'left') continue;
     const how = analyses.map(({ incomplete }) => incomplete).find((incomplete) => incomplete !== 'none');
     if (how !== undefined) {
       const look = `${how} ${text.replaceAll(/[^'"`]+/g, '')}`;
@@ -84,10 +100,10 @@ export const tryEnds = async (line: LineToTry, before: OpenEnds): Promise<Tried>
     await turn();
     if (line.over()) break;
   }
-  if (!line.anyEnd && !line.texts.some((text) => unfinished(line, text)))
+  if ((!line.anyEnd || atPrompt) && !line.texts.some((text) => unfinished(line, text)))
     return { kind: 'allowed', open: NO_ENDS };
   const length = [...open].reduce((sum, text) => sum + text.length, 0);
-  if (open.size > MOST_OPEN || length > MOST_OPEN_CHARACTERS) return { kind: 'too-many' };
+  if (open.size > MOST_OPEN || length > MOST_OPEN_CHARACTERS) return { kind: 'too-many', atPrompt };
   return { kind: 'allowed', open: { texts: [...open], hidden } };
 };
 
@@ -98,15 +114,22 @@ const unfinished = ({ read }: LineToTry, text: string): boolean =>
   read(text).some(({ incomplete }) => incomplete !== 'none');
 
 /** The line behind everything that a shell may be reading on, and its ends, the longest first. */
-function* textsToTry({ texts, anyEnd }: LineToTry, before: OpenEnds): Generator<string> {
-  for (const text of texts) for (const begun of before.texts) yield `${begun}\n${text}`;
+function* textsToTry(
+  { texts, anyEnd, left }: LineToTry,
+  before: OpenEnds,
+): Generator<readonly ['before' | 'left' | 'line', string]> {
+  for (const text of texts) for (const begun of before.texts) yield ['before', `${begun}\n${text}`];
   if (!anyEnd) return;
-  for (const text of texts) {
-    // The whole line is among them: it may be what the shell reads on. Blanks before a command change nothing.
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (code !== 0x20 && code !== 0x09 && code !== 0x0a && !(code >= 0xdc00 && code <= 0xdfff))
-        yield text.slice(at);
-    }
+  // The whole line is among them: it may be what the shell reads on.
+  for (const text of texts) for (const end of endsOf(text, text.length)) yield ['line', end];
+  for (const text of texts) for (const end of endsOf(left + text, left.length)) yield ['left', end];
+}
+
+/** The ends of `text` that begin before `until`, but for blanks before a command, which change nothing. */
+function* endsOf(text: string, until: number): Generator<string> {
+  for (let at = 0; at < until; at++) {
+    const code = text.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x09 && code !== 0x0a && !(code >= 0xdc00 && code <= 0xdfff))
+      yield text.slice(at);
   }
 }

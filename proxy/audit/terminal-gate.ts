@@ -1,7 +1,7 @@
 // The gate of a channel with a terminal: carries the gate machine's actions out, keeps its timer, and answers its
 // requests by what the judge says, asking the user or a second person where a rule wants that. How a line is read, held
 // and taken back is the machine's business (proxy/gate); what it comes to is the policy's.
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, randomInt } from 'node:crypto';
 import { scriptReader } from '../../policies/analysis/script.ts';
 import type { Analysis, ShellState } from '../../policies/analysis/types.ts';
 import { paintTerminal } from '../../recordings/screen-image.ts';
@@ -32,7 +32,7 @@ import type { Look } from '../terminal/screen.ts';
 import { encodeWindowChange } from '../transport/messages.ts';
 import { APPROVAL_HELP, keyName, marked } from './audit-text.ts';
 import type { Judge, Judged, Ruling, Submission } from './judge.ts';
-import { NO_ENDS, type OpenEnds, type Tried, tryEnds } from './line-ends.ts';
+import { NO_ENDS, type OpenEnds, type Refused, type Tried, tryEnds } from './line-ends.ts';
 import type { ApprovalAnswer, AuditDeps } from './ports.ts';
 import { isNetworkDevice, Readers } from './reader.ts';
 import { startState } from './start-state.ts';
@@ -67,6 +67,8 @@ const MOST_CANDIDATES = 64;
 /** A paste of more lines than this is judged whole or not at all. */
 const MOST_PASTED_LINES = 2_000;
 const MOST_OPEN = 64;
+/** Where a line editor can prove what it has, the ends of lines that are longer than this are not worth trying. */
+const LONGEST_TRIED = 400;
 const REAUTHENTICATION_TRIES = 3;
 const KEY_NOTES_APART = 2_000;
 const MOST_KEY_NOTES = 500;
@@ -452,6 +454,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       const submission = this.#submission(request, analyses, fact);
       const ends = await this.#tryEnds(request, submission);
       if (this.#over) return;
+      if (ends.kind !== 'allowed' && this.#provable(request, ends)) {
+        const beyond = ends.kind === 'held' && ends.from === 'left';
+        this.#verdict(request.id, { kind: 'prove', digits: unguessableDigits(), beyond });
+        return;
+      }
       const judged = await this.#judge.judge(
         ends.kind === 'allowed' ? submission : { ...submission, end: ends },
       );
@@ -741,17 +748,23 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
    * The command line of a network device reads a line when it is asked for, and takes words in short: every other letter
    * would be a command there.
    */
-  #tryEnds(request: VerdictRequest, { hidden, hiddenBefore }: Submission): Promise<Tried> | Tried {
-    const { reading, anyEnd, what } = request;
+  #tryEnds(request: VerdictRequest, { hidden, hiddenBefore, analyses }: Submission): Promise<Tried> | Tried {
+    const { reading, anyEnd, unproven, what } = request;
     if (isNetworkDevice(this.#context.device.os) || !this.#judge.mayHold(this.#kind))
+      return { kind: 'allowed', open: NO_ENDS };
+    const contexts = [...new Set([this.#readers.name, 'shell'])];
+    if (unproven !== undefined && this.#judge.blocks(this.#kind, contexts, analyses))
       return { kind: 'allowed', open: NO_ENDS };
     const read = this.#reads(request);
     const password = this.#isPassword(request);
-    const contexts = [...new Set([this.#readers.name, 'shell'])];
+    if (unproven?.provable === true && reading.text.length > LONGEST_TRIED)
+      return { kind: 'too-many', atPrompt: true };
     return tryEnds(
       {
         texts: what === 'paste' ? [reading.text] : [...new Set([reading.text, ...reading.candidates])],
-        anyEnd,
+        anyEnd: anyEnd || unproven !== undefined,
+        atPrompt: unproven !== undefined,
+        left: unproven?.left ?? '',
         hidden: hidden || hiddenBefore === true,
         read: (text) => (password ? read(text).map((analysis) => ({ ...analysis, opaque: [] })) : read(text)),
         knows: (analyses) => analyses.some((analysis) => this.#judge.knows(analysis)),
@@ -760,6 +773,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
       },
       this.#openEnds,
     );
+  }
+
+  /** The line editor may prove that nothing of this line is what may not run. What an earlier line has left is not in it. */
+  #provable({ unproven }: VerdictRequest, ends: Refused): boolean {
+    return unproven?.provable === true && !(ends.kind === 'held' && ends.from === 'before');
   }
 
   #analysePaste(
@@ -932,6 +950,12 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
     if (this.#echo.best !== best) this.#gate.setRoundTrip(this.#echo.best);
   }
 }
+
+/** Seven digits, no two alike, so that their order can be told. */
+const unguessableDigits = (): string => {
+  const left = [...'123456789'];
+  return Array.from({ length: 7 }, () => left.splice(randomInt(left.length), 1).join('')).join('');
+};
 
 /** The device says that a program reads a whole line without echo: what is typed is not stored, and judged all the same. */
 const asksForPassword = ({ context }: VerdictRequest, fact: TerminalFact | undefined): boolean =>

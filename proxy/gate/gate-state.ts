@@ -48,12 +48,16 @@ export class GateState {
   readonly command = new UnfinishedCommand();
   readonly multiplexer: Multiplexer;
   readonly redraws = { rows: new Tried(), columns: new Tried() };
+  /** Whether line editors here prove what they have when asked. */
+  readonly proofs = new Tried();
   reader: SubmitContext['reader'] = 'program';
   program: string | undefined;
   dialect: Dialect | 'unknown' = 'unknown';
   /** What the shell itself, through its integration, has said that it is. */
   dialectTold: Dialect | undefined;
   fact: SideFact = { echo: undefined, foreground: undefined, shellReads: undefined };
+  /** Something was let start here: whatever looks like a prompt since may be its doing. */
+  started: boolean;
   /** Something was sent that may make the line editor stop reading; if not, its stopping is an alarm. */
   mayLeave = true;
   /** Pieces of the device's output that held a line feed. */
@@ -90,6 +94,7 @@ export class GateState {
     this.columns = start.columns;
     this.rows = start.rows;
     this.program = start.program;
+    this.started = start.program !== undefined;
     this.multiplexer = new Multiplexer(start.program);
     this.time = new Timing(start.now, start.roundTrip);
     this.screen = new LazyScreen(start.columns, start.rows);
@@ -157,12 +162,17 @@ export class GateState {
 
   /**
    * A program was reading when this line was begun. It may take as many keys of it as it likes, and a shell the others,
-   * unless a line editor has come up since and shows what it has.
+   * unless a line editor has come up since.
    */
   get endsMayRun(): boolean {
     const { line, screen } = this;
     if (!line.keys.touched || !line.begun.byProgram || this.freeProgram) return false;
     return !(screen.modes.editorOn && (this.reader === 'prompt' || line.drawnAnew));
+  }
+
+  /** What looks like a prompt reads the line, and something was let start before that may have made it look so. */
+  get promptUnproven(): boolean {
+    return this.started && !this.freeProgram && !this.endsMayRun && this.line.used;
   }
 
   /**

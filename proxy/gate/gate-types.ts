@@ -66,6 +66,13 @@ export interface SubmitContext {
   readonly secretBefore: boolean;
 }
 
+export interface Unproven {
+  /** What stands left of the line: a prompt, most likely. */
+  readonly left: string;
+  /** The verdict `prove` may be given. */
+  readonly provable: boolean;
+}
+
 export interface VerdictRequest {
   readonly id: number;
   /** `line`: one submitted line. `paste`: text with line ends that is about to be pasted. */
@@ -79,6 +86,12 @@ export interface VerdictRequest {
    * a shell what is left. So every end of it must be allowed.
    */
   readonly anyEnd: boolean;
+  /**
+   * It was typed at what looks like a prompt. Programs can imitate one, and something may have stood on the line before
+   * its first key. So every end of it, and of what stands left of it and it together, must be allowed, unless the line
+   * editor is proven to have this line and nothing else.
+   */
+  readonly unproven: Unproven | undefined;
   readonly at: number;
   /** Milliseconds that the submit key had been held when this was asked. */
   readonly heldFor: number;
@@ -86,6 +99,11 @@ export interface VerdictRequest {
 
 export type VerdictAnswer =
   | { readonly kind: 'release' }
+  /**
+   * The line editor is to prove that it has this line; then the verdict is asked for again. `digits`: a few that nobody
+   * can guess, no two alike. `beyond`: and that nothing stands before it, which makes terminals ring.
+   */
+  | { readonly kind: 'prove'; readonly digits: string; readonly beyond: boolean }
   /** The line does not run; `notice` is shown to the user, one or more lines of plain text. */
   | { readonly kind: 'block'; readonly notice: string }
   /** The line does not run and the channel ends. */

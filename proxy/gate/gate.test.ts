@@ -247,6 +247,85 @@ describe('a key that a program took', () => {
   });
 });
 
+describe('what stands behind a known prompt before the first key', () => {
+  const grown = (lines: number): Bench => {
+    const bench = new Bench(release).type('ls\r').wait(2_000);
+    bench.editor.ps1 = 'alice@dev$ # ';
+    for (let line = 0; line < lines; line++) bench.type('ls\r').wait(5_000);
+    return bench.type('rm x').wait(200).type('\r').wait(5_000);
+  };
+
+  test('may be a part of the prompt, and of the line', () => {
+    const { reading } = grown(1).requests.at(-1) ?? {};
+    expect(reading?.candidates).toEqual(expect.arrayContaining(['rm x', '# rm x']));
+  });
+
+  test('is the prompt once an editor has come up behind it twice, and may still be a part of the line', () => {
+    const { reading } = grown(2).requests.at(-1) ?? {};
+    expect(reading).toMatchObject({ text: 'rm x', how: 'exact' });
+    expect(reading?.candidates).toContain('# rm x');
+  });
+});
+
+describe('a line that its editor is to prove to have', () => {
+  const prove: Judge = ({ unproven }) =>
+    unproven?.provable === true ? { kind: 'prove', digits: '3914752', beyond: false } : { kind: 'release' };
+  const proving = (habits: Partial<EditorHabits> = {}, judge: Judge = prove): Bench =>
+    new Bench(judge, ENFORCE, habits).type('ls\r').wait(2_000);
+
+  test('runs as it was when it has proven it', () => {
+    const bench = proving().type('man rm x\r').wait(2_000);
+    expect(bench.requests.map(({ unproven }) => unproven?.provable)).toEqual([undefined, true, undefined]);
+    expect(bench.editor.ran).toEqual(['ls', 'man rm x']);
+    expect(bench.outcomes).toEqual(['released', 'released']);
+  });
+
+  test('does not run where it does not, whatever is then said', () => {
+    for (const habits of [{ moves: false }, { echo: false }]) {
+      const bench = proving(habits).type('man rm x\r').wait(20_000);
+      expect(bench.editor.ran).not.toContain('man rm x');
+    }
+  });
+
+  test('does not run where text stands before it that is not its own', () => {
+    const bench = proving();
+    bench.type('q').wait(200);
+    // A program has taken the key, and a shell whose prompt ends in that letter comes up.
+    bench.editor.take(Buffer.from('\x7f'));
+    bench.editor.ps1 = 'alice@dev$ q';
+    bench.output(`\r${bench.editor.prompt()}`).wait(500);
+    bench.type('rm x').wait(200).type('\r').wait(20_000);
+    expect(bench.requests.at(-1)?.reading.text).toBe('qrm x');
+    expect(bench.editor.ran).toEqual(['ls']);
+  });
+
+  test('is asked for once, and twice in vain at most in one channel', () => {
+    const bench = proving({ moves: false });
+    for (let line = 0; line < 4; line++) bench.type('man rm x\r').wait(20_000);
+    const provable = bench.requests.filter(({ unproven }) => unproven?.provable === true);
+    expect(provable.length).toBe(2);
+  });
+
+  test('holds the digits meanwhile, in front of it and in another order than they were sent', () => {
+    const bench = proving({}, ({ unproven }) =>
+      unproven?.provable === true ? { kind: 'prove', digits: '3914752', beyond: true } : { kind: 'release' },
+    );
+    bench.type('man rm x\r').wait(2_000);
+    const sent = bench.actions.flatMap((action) =>
+      action.kind === 'toDevice' ? [action.bytes.toString()] : [],
+    );
+    const keys = sent.find((text) => text.includes('\x1bOD')) ?? '';
+    expect(keys.replaceAll('\x1bOD', '')).toBe('3914752');
+    expect(bench.shown).toContain('alice@dev$ 2574193man rm x');
+    expect(keys.indexOf('3')).toBe(3 * ('man rm x'.length + 'alice@dev$ '.length));
+  });
+
+  test('is no question before anything was let start', () => {
+    const bench = new Bench(release).type('man rm x\r').wait(2_000);
+    expect(bench.requests.map(({ unproven }) => unproven)).toEqual([undefined]);
+  });
+});
+
 describe('every end of a line is to be judged', () => {
   test('where a program was reading when it was begun, shown or not', () => {
     for (const announces of [true, false]) {
@@ -968,6 +1047,8 @@ describe('whatever comes from both sides', () => {
   const verdicts: fc.Arbitrary<VerdictAnswer | undefined> = fc.constantFrom(
     undefined,
     { kind: 'release' },
+    { kind: 'prove', digits: '3914752', beyond: false },
+    { kind: 'prove', digits: '3914752', beyond: true },
     { kind: 'block', notice: 'no' },
     { kind: 'ask', question: 'sure?', echo: true },
     { kind: 'wait', notice: 'wait', until: 30_000 },

@@ -10,15 +10,16 @@ import { asking } from './asking.ts';
 import { deviceWrote, isForClient } from './device-output.ts';
 import { GateState } from './gate-state.ts';
 import type { GateAction, GateSettings, GateStart, SideFact, VerdictAnswer } from './gate-types.ts';
-import { answered, judge, judgeWaits } from './judging.ts';
+import { answered, judge, judgeWaits, proofOver } from './judging.ts';
 import type { KeyClass } from './key-classes.ts';
 import { handleKey, passesAtOnce } from './key-handling.ts';
 import { leftWaits } from './leaving.ts';
 import { noteLineStart } from './line-start.ts';
 import { Observer } from './observing.ts';
 import { pasteJudged, pasteWaits } from './pasting.ts';
-import type { ErasePhase, Held, Phase, ReportPhase, SettlePhase } from './phases.ts';
+import type { ErasePhase, Held, Phase, ProvePhase, ReportPhase, SettlePhase } from './phases.ts';
 import { afterExpansion, afterRedraw, type Probed, readOrProbe } from './probing.ts';
+import { proved } from './proving.ts';
 import { promptAwaited } from './releasing.ts';
 import { retype, retyping } from './replaying.ts';
 import { settled } from './settling.ts';
@@ -183,6 +184,7 @@ export class Gate {
       case 'report':
       case 'redraw':
       case 'expand':
+      case 'prove':
       case 'erase':
       case 'retype':
       case 'after':
@@ -270,6 +272,8 @@ export class Gate {
         return pasteWaits(this.#state, phase);
       case 'ask':
         return asking(this.#state, phase);
+      case 'prove':
+        return this.#prove(phase);
       case 'erase':
         return this.#takeBack(phase);
       case 'retype':
@@ -316,6 +320,13 @@ export class Gate {
     }
   }
 
+  #prove(phase: ProvePhase): boolean {
+    const found = proved(this.#state, phase);
+    if (found === 'waiting') return false;
+    if (found !== 'moved') proofOver(this.#state, phase, found === 'proven');
+    return true;
+  }
+
   #takeBack(phase: ErasePhase): boolean {
     switch (takingBack(this.#state, phase)) {
       case 'waiting':
@@ -350,6 +361,7 @@ function wakeFor(phase: Phase, now: number, observedDueAt: number | undefined): 
     case 'report':
     case 'expand':
     case 'redraw':
+    case 'prove':
     case 'erase':
     case 'retype':
     case 'after':

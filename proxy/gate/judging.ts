@@ -2,9 +2,10 @@
 // refusal, and an approved line that was not read with certainty is typed anew or refused unless the settings allow it.
 import { CERTAIN, type Doubt, type Reading } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
-import type { VerdictAnswer } from './gate-types.ts';
-import { lineOnScreen } from './line-start.ts';
-import type { Held, Judged, Phase } from './phases.ts';
+import type { VerdictAnswer, VerdictRequest } from './gate-types.ts';
+import { lineOnScreen, withOtherStarts } from './line-start.ts';
+import type { Held, Judged, Phase, ProvePhase } from './phases.ts';
+import { canProve, startProof } from './proving.ts';
 import { withMark, withoutIndent, withoutWhatIsForgotten } from './reading-doubts.ts';
 import { refuseUnread, release } from './releasing.ts';
 import { replayOf } from './replaying.ts';
@@ -62,7 +63,8 @@ function withInserted(reading: Reading, inserted: string): Reading {
 export function judge(state: GateState, held: Held, found: Reading): void {
   const { line, screen, time } = state;
   const keys = line.keys.state;
-  const seen = withMark(state, withoutWhatIsForgotten(state, withoutIndent(state, found)));
+  const marked = withMark(state, withoutWhatIsForgotten(state, withoutIndent(state, found)));
+  const seen = { ...marked, candidates: withOtherStarts(state, marked.candidates) };
   const shown = lineOnScreen(state);
   const echoes = screen.modes.editorOn ? 'editor' : line.keys.edits === 'editing' ? 'edited' : 'other';
   // That it was taken out again is only what the keys say.
@@ -77,31 +79,45 @@ export function judge(state: GateState, held: Held, found: Reading): void {
   // What is not shown of a line that the keys do not tell is no certain password: it is hidden, and doubted all the same.
   const secret = blind || (state.keysUntold && line.insertedUnseen);
   const reading = line.kept.before(blind ? withInserted(seen, line.keys.inserted) : withErased(state, seen));
-  const judged: Judged = { ...held, id: state.nextId(), reading, secret };
   const empty =
     reading.confidence >= CERTAIN &&
     // Only keys tell that there is nothing: what was recalled or completed may be out of sight.
     keys.kind === 'known' &&
     reading.candidates.every((text) => text.trim() === '') &&
     state.command.isEmpty;
-  if (empty) {
-    release(state, judged);
-    return;
-  }
   const context = state.context(secret, secret && isMasked(shown, keys));
-  state.phase = { kind: 'judge', judged, until: time.now + VERDICT_BOUND };
-  state.out.add({
-    kind: 'requestVerdict',
-    request: {
-      id: judged.id,
-      what: 'line',
-      reading,
-      preceding: [...state.command.lines],
-      context: endShown ? { ...context, secretBefore: true } : context,
-      anyEnd: state.endsMayRun,
-      at: time.outside(time.now),
-      heldFor: time.since(held.since),
-    },
+  const request: VerdictRequest = {
+    id: state.nextId(),
+    what: 'line',
+    reading,
+    preceding: [...state.command.lines],
+    context: endShown ? { ...context, secretBefore: true } : context,
+    anyEnd: state.endsMayRun,
+    unproven: state.promptUnproven
+      ? { left: screen.modes.editorOn ? line.left : '', provable: !secret && canProve(state, shown) }
+      : undefined,
+    at: time.outside(time.now),
+    heldFor: time.since(held.since),
+  };
+  const judged: Judged = { ...held, id: request.id, reading, secret, request };
+  if (empty) release(state, judged);
+  else ask(state, judged);
+}
+
+function ask(state: GateState, judged: Judged): void {
+  state.phase = { kind: 'judge', judged, until: state.time.now + VERDICT_BOUND };
+  state.out.add({ kind: 'requestVerdict', request: judged.request });
+}
+
+/** The line editor has proven that it has the line, or has not: the verdict is asked for with that. */
+export function proofOver(state: GateState, { judged }: ProvePhase, proven: boolean): void {
+  const id = state.nextId();
+  const unproven = proven ? undefined : { left: '', ...judged.request.unproven, provable: false };
+  ask(state, {
+    ...judged,
+    id,
+    request: { ...judged.request, id, unproven },
+    spoiled: !proven,
   });
 }
 
@@ -128,6 +144,9 @@ export function answered(state: GateState, judged: Judged, answer: VerdictAnswer
     case 'release':
       approved(state, judged);
       return;
+    case 'prove':
+      startProof(state, judged, answer.digits, answer.beyond);
+      return;
     case 'block':
       out.outcome(judged.id, 'blocked', judged.reading.text);
       out.notify(answer.notice);
@@ -151,6 +170,10 @@ export function answered(state: GateState, judged: Judged, answer: VerdictAnswer
 
 function approved(state: GateState, judged: Judged): void {
   const { settings } = state;
+  if (judged.spoiled === true) {
+    refuseUnread(state, judged);
+    return;
+  }
   const certain = judged.reading.confidence >= CERTAIN;
   // Nothing but the keys can tell what a program was given without echo.
   const secret =

@@ -45,6 +45,7 @@ export function lineStartHere(state: GateState, verified: boolean): Anchor {
   const { row, column } = screen.cursor;
   const agrees = state.markedIn(row) === column;
   const anchor = anchorAt(screen, screen.cursor, verified || agrees, screen.skipped);
+  state.line.left = anchor.prompt;
   // A known prompt with more behind it: the line was filled in before the first key (print -z, ^O, push-line).
   if (prompts.known.some((prompt) => prompt.trim() !== '' && anchor.prompt.endsWith(prompt))) return anchor;
   const known = prompts.known
@@ -53,6 +54,27 @@ export function lineStartHere(state: GateState, verified: boolean): Anchor {
   if (known === undefined) return anchor;
   state.line.keys.forget('redrawn');
   return { ...anchor, column: Math.min(anchor.column, known.length), prompt: known };
+}
+
+/**
+ * What stood left of the cursor before the first key may be the prompt, or a shorter prompt that is known and text that
+ * was filled in. Nothing tells which: the texts that these would be, for any of them that `candidates` leaves out.
+ */
+export function withOtherStarts(
+  { line, prompts }: GateState,
+  candidates: readonly string[],
+): readonly string[] {
+  const { anchor, left } = line;
+  if (anchor === undefined || !left.startsWith(anchor.prompt)) return candidates;
+  const cut = left.slice(anchor.prompt.length);
+  const typed = candidates.filter((text) => text.startsWith(cut)).map((text) => text.slice(cut.length));
+  const before = prompts.known
+    .filter((prompt) => prompt.trim() !== '' && prompt !== left && left.startsWith(prompt))
+    .map((prompt) => left.slice(prompt.length));
+  if (cut === '' && before.length === 0) return candidates;
+  return [
+    ...new Set([...candidates, ...typed, ...before.flatMap((text) => typed.map((rest) => text + rest))]),
+  ];
 }
 
 export function lineOnScreen(state: GateState): LineOnScreen {

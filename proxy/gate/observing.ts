@@ -221,6 +221,7 @@ export class Observer {
         // Nobody has waited to see whether it is masked: what was not shown counts as a secret, wherever it was typed.
         context: { ...due.context, dialect: this.#state.dialect, secret, masked: secret },
         anyEnd: false,
+        unproven: undefined,
         at: this.#state.time.outside(due.at),
         heldFor: 0,
       },

@@ -63,6 +63,7 @@ export function pasteJudged(state: GateState, phase: PastePhase, answer: Verdict
       passPaste(state, phase.tokens);
       return;
     case 'block':
+    case 'prove':
     case 'wait':
     case 'ask':
       out.outcome(phase.id, 'blocked', '');
@@ -111,6 +112,7 @@ function askForPaste(state: GateState, tokens: readonly KeyToken[], content: Buf
       preceding: [...state.command.lines],
       context: state.context(false),
       anyEnd: false,
+      unproven: undefined,
       at: time.outside(time.now),
       heldFor: 0,
     },

@@ -4,6 +4,7 @@ import type { KeyToken } from '../terminal/keys.ts';
 import type { LazyScreen } from '../terminal/lazy-screen.ts';
 import type { LineOnScreen } from '../terminal/line-reader.ts';
 import type { Reading } from '../terminal/reading.ts';
+import type { VerdictRequest } from './gate-types.ts';
 import type { KeyClass } from './key-classes.ts';
 
 /** A submit key that waits. */
@@ -18,6 +19,10 @@ export interface Judged extends Held {
   readonly id: number;
   readonly reading: Reading;
   readonly secret: boolean;
+  /** What is asked of the judge. */
+  readonly request: VerdictRequest;
+  /** What stands on the line may have been changed by what was to be a proof: it can't be let go. */
+  readonly spoiled?: boolean;
 }
 
 export type Phase =
@@ -37,6 +42,8 @@ export type Phase =
   /** A paste with line ends waits for its verdict. */
   | PastePhase
   | AskPhase
+  /** The line editor is to prove that it has the line. */
+  | ProvePhase
   /** The line was taken back; a clean prompt must be seen. */
   | ErasePhase
   /** The approved text was typed by the gate and must be seen. */
@@ -106,6 +113,17 @@ export interface AskPhase {
   readonly since: number;
   readonly echo: boolean;
   answer: string;
+}
+
+export interface ProvePhase {
+  readonly kind: 'prove';
+  readonly judged: Judged;
+  readonly step: 'put-in' | 'taken-out';
+  readonly since: number;
+  /** The line as it stood, and where the cursor was in it. */
+  readonly stood: LineOnScreen;
+  /** What is to stand before it, and nobody but a reader of all keys so far can know. */
+  readonly nonce: string;
 }
 
 export interface ErasePhase {

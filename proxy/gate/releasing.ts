@@ -43,6 +43,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     state.contexts.released(complete.text, line.anchor?.prompt ?? '');
   }
   state.mayLeave = true;
+  state.started ||= text.trim() !== '';
   const { witness } = state;
   state.witness = undefined;
   // What was known of the terminal ends with what runs there.
@@ -89,6 +90,7 @@ export function promptAwaited(state: GateState, phase: AfterPhase): boolean {
     const prompt = leftOfCursor(state);
     state.contexts.promptSeen(prompt);
     state.command.promptSeen(prompt);
+    if (phase.editorBack && !line.used && !state.prefilled) state.prompts.editorBehind(prompt);
     if (!line.used) line.anchor = lineStartHere(state, true);
     if (state.prefilled) line.keys.forget('history');
   } else if (!time.isLate(phase.since, PROMPT_BOUND)) return false;

@@ -15,6 +15,8 @@ export const PROMPT_BOUND = 1_200;
 /** A line that was taken back, or typed anew, must be seen so within this and two round trips: a busy device takes its time. */
 export const ERASE_BOUND = 4_000;
 export const RETYPE_BOUND = 4_000;
+/** A line editor that is asked to prove what it has shows that within this and two round trips, and shows it gone again. */
+export const PROOF_BOUND = 2_000;
 /** A line editor that seems to have left must be seen to read on within this and two round trips. */
 export const LEFT_BOUND = 2_000;
 export const VERDICT_BOUND = 60_000;

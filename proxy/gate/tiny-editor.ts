@@ -1,4 +1,4 @@
-// A line editor small enough to reason about, for the gate's tests: it echoes, submits on CR, LF, ^O, notes what it
+// A line editor small enough to reason about, for the gate's tests: it echoes, moves, submits on CR, LF, ^O, notes what it
 // ran, and knows three programs: `login` asks for a password, `vim` takes the screen, and so does `less`, which ends at
 // `q` and takes its time. It stands for the device, a part that is not ours. Only tests use it.
 export const REPORT_KEY = '\x1b[29~';
@@ -9,6 +9,8 @@ export interface EditorHabits {
   /** ^C brings a clean prompt. A user can break that. */
   readonly interruptible: boolean;
   readonly echo: boolean;
+  /** Knows the keys that move within a line. */
+  readonly moves: boolean;
   /** The program that asks for a password ends without a line feed. */
   readonly silentEnd: boolean;
   /** Told the line at the key `REPORT_KEY`. */
@@ -19,8 +21,12 @@ export class TinyEditor {
   readonly ran: string[] = [];
   /** Everything that reached the editor. */
   received = Buffer.alloc(0);
+  /** What it prints before its line. */
+  ps1 = 'alice@dev$ ';
   #habits: EditorHabits;
   #buffer = '';
+  /** How far the cursor is from the end of the line. */
+  #back = 0;
   #pasting = false;
   #history: string[] = [];
   #asking = false;
@@ -36,6 +42,7 @@ export class TinyEditor {
       announces: true,
       interruptible: true,
       echo: true,
+      moves: true,
       silentEnd: false,
       report: undefined,
       ...habits,
@@ -43,7 +50,7 @@ export class TinyEditor {
   }
 
   prompt(): string {
-    return this.#habits.announces ? '\x1b[?2004halice@dev$ ' : 'alice@dev$ ';
+    return this.#habits.announces ? `\x1b[?2004h${this.ps1}` : this.ps1;
   }
 
   /** Takes input, answers output. */
@@ -51,7 +58,7 @@ export class TinyEditor {
     this.received = Buffer.concat([this.received, bytes]);
     let out = '';
     const leave = this.#habits.announces ? '\x1b[?2004l' : '';
-    for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1b.|[\s\S]/gu)) {
+    for (const match of bytes.toString('utf8').matchAll(/\x1b\[[\d;?]*[A-Za-z~]|\x1bO[A-D]|\x1b.|[\s\S]/gu)) {
       const key = match[0];
       if (this.#ahead !== undefined) {
         this.#ahead += key;
@@ -75,6 +82,7 @@ export class TinyEditor {
       } else if (key === '\r' || key === '\n' || key === '\x0f') {
         const line = this.#buffer;
         this.#buffer = '';
+        this.#back = 0;
         const command = `${this.#unfinished}${line}`;
         if (command.split("'").length % 2 === 0) {
           this.#unfinished = `${command}\n`;
@@ -105,22 +113,35 @@ export class TinyEditor {
       } else if (key === '\x03') {
         if (!this.#habits.interruptible) continue;
         this.#buffer = '';
+        this.#back = 0;
         this.#unfinished = '';
         out += `^C\r\n${leave}${this.prompt()}`;
+      } else if (key === '\x1bOD' || key === '\x1bOC') {
+        if (this.#habits.moves) this.#back += key === '\x1bOD' ? 1 : -1;
+        else if (this.#habits.echo) out += key.replace('\x1b', '^[');
+        this.#back = Math.min(Math.max(this.#back, 0), this.#buffer.length);
+        out += this.#habits.moves ? this.#drawn() : '';
       } else if (key === '\x7f') {
-        if (this.#buffer === '') continue;
-        this.#buffer = this.#buffer.slice(0, -1);
-        out += '\b \b';
+        if (this.#buffer.length === this.#back) continue;
+        const at = this.#buffer.length - this.#back;
+        this.#buffer = this.#buffer.slice(0, at - 1) + this.#buffer.slice(at);
+        out += this.#back === 0 ? '\b \b' : this.#drawn();
       } else if (key === '\x1b[A') {
         const last = this.#history[this.#history.length - 1] ?? '';
         out += `${'\b'.repeat(this.#buffer.length)}\x1b[K${last}`;
         this.#buffer = last;
       } else if (key >= ' ' && !key.startsWith('\x1b')) {
-        this.#buffer += key;
-        if (this.#habits.echo) out += key;
+        const at = this.#buffer.length - this.#back;
+        this.#buffer = this.#buffer.slice(0, at) + key + this.#buffer.slice(at);
+        if (this.#habits.echo) out += this.#back === 0 ? key : this.#drawn();
       }
     }
     return out;
+  }
+
+  #drawn(): string {
+    const back = this.#back === 0 ? '' : `\x1b[${this.#back}D`;
+    return `\r\x1b[K${this.ps1}${this.#buffer}${back}`;
   }
 
   /** `less` has ended: the prompt, and what was typed ahead. */
@@ -133,6 +154,6 @@ export class TinyEditor {
 
   /** What a window change makes it draw. */
   redraw(): string {
-    return this.#habits.announces ? `\r\x1b[Kalice@dev$ ${this.#buffer}` : '';
+    return this.#habits.announces ? `\r\x1b[K${this.ps1}${this.#buffer}` : '';
   }
 }

@@ -24,6 +24,8 @@ export class TypedLine {
   keys = new KeysModel();
   /** Where it starts on screen, as far as known. */
   anchor: Anchor | undefined;
+  /** All that stood left of the cursor when its start was noted. */
+  left = '';
   /** What the device printed since its first key. */
   echo: EchoWitness;
   /** A key was used that takes line editors longer: completion, history, search, paste. */
@@ -82,6 +84,7 @@ export class TypedLine {
   reset(): void {
     this.keys.reset();
     this.anchor = undefined;
+    this.left = '';
     this.slow = false;
     this.viKeys = false;
     this.manyRows = false;

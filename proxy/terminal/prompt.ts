@@ -55,6 +55,7 @@ function shapeOf(prompt: string): string {
 
 export class PromptMemory {
   #prompts: string[] = [];
+  #behind = '';
 
   get known(): readonly string[] {
     return this.#prompts;
@@ -66,6 +67,12 @@ export class PromptMemory {
     if (at !== -1) this.#prompts.splice(at, 1);
     this.#prompts.unshift(prompt);
     if (this.#prompts.length > MAXIMUM_PROMPTS) this.#prompts.pop();
+  }
+
+  /** An editor that has come up stands behind this text. What it does so twice running is its prompt. */
+  editorBehind(text: string): void {
+    if (text === this.#behind) this.learn(text);
+    this.#behind = text;
   }
 
   /** Whether exactly a known prompt, or one of a known shape, stands left of the cursor, and nothing right of it. */

@@ -163,6 +163,19 @@ const ATTACKS: readonly Attack[] = [
     fresh: true,
   },
   {
+    name: 'a prompt that has grown by what makes a comment of the line',
+    shells: ['bash', 'zsh'],
+    keys: (c) => ["PS1='ready> # '\r", `touch ${c}\r`],
+    fresh: true,
+  },
+  {
+    name: 'recalled behind such a prompt',
+    shells: ['bash'],
+    history: (c) => [`touch ${c}`],
+    keys: () => ["PS1='ready> echo '\r", '\x1b[A\x1b[A', '\r'],
+    fresh: true,
+  },
+  {
     name: 'lines for source',
     shells: ['bash', 'zsh'],
     keys: (c) => ['source /dev/stdin\r', `touch ${c}\r`],
