@@ -153,9 +153,9 @@ export const registerRating = (program: Command): void => {
       }),
     );
   rating
-    .command('expected <session>')
+    .command('expected <id>')
     .description(
-      'a suspicious session was expected: the rating gets back what it lost, and the session is learnt',
+      'a suspicious session, or view or change of a credential, was expected: the rating gets back what it lost, and it is learnt',
     )
     .option(...CONFIG)
     .action((session: string, options: ConfigOption) =>

@@ -102,8 +102,8 @@ export const readLedger = async (
 };
 
 /**
- * Somebody looked into a suspicious session and says that it was expected: the rating gets back what it lost, and the
- * session teaches what is usual. Throws DirectoryError: SP_NOT_FOUND, SP_INVALID.
+ * Somebody looked into a suspicious session, or view or change of a credential, and says that it was expected: the rating
+ * gets back what it lost, and it teaches what is usual. Throws DirectoryError: SP_NOT_FOUND, SP_INVALID.
  */
 export const markExpected = async (
   parts: DemandParts,
@@ -119,10 +119,14 @@ export const markExpected = async (
     .limit(2)
     .execute();
   const [row] = rows;
+  if (row === undefined && session.length >= 8) {
+    const marked = await markViewExpected(parts, session, actor);
+    if (marked !== undefined) return marked;
+  }
   if (row === undefined || rows.length > 1 || session.length < 8)
     throw new DirectoryError(
       'SP_NOT_FOUND',
-      `there is no session ${shown(session, 64)}, or more than one begins so`,
+      `there is no session, view or change ${shown(session, 64)} that was suspicious, or more than one begins so`,
     );
   if (row.standing === 'open')
     throw new DirectoryError('SP_INVALID', 'that session still runs: mark it when it has ended');
@@ -152,6 +156,42 @@ export const markExpected = async (
     .executeTakeFirst();
   const stands = (rating?.rating ?? Math.round(settings.initialRating * 100)) / 100;
   return { before: change?.before ?? stands, after: change?.after ?? stands, user: user.name };
+};
+
+/** The same for a view or a change of a credential, found by what its rating lost; undefined: there is none. */
+const markViewExpected = async (
+  parts: DemandParts,
+  id: string,
+  actor: string,
+): Promise<{ readonly before: number; readonly after: number; readonly user: string } | undefined> => {
+  const { store, now } = parts;
+  const rows = await store.db
+    .selectFrom('rating_ledger')
+    .select(['session_id as view', 'user_id as userId', 'user_name as userName'])
+    .distinct()
+    .where('cause', '=', 'suspicious-view')
+    .where('session_id', '>=', id)
+    .where('session_id', '<', `${id}~`)
+    .limit(2)
+    .execute();
+  const [row] = rows;
+  if (row === undefined || row.view === null || rows.length > 1) return undefined;
+  const user = { id: row.userId, name: row.userName };
+  const { changes } = await takeFacts(parts, user, {
+    at: now(),
+    events: [{ kind: 'expected', id: newId(), at: now(), event: row.view }],
+    actor,
+  });
+  const change = changes.find(({ cause }) => cause === 'expected');
+  if (change === undefined)
+    throw new DirectoryError('SP_INVALID', 'it is marked already, or is too long ago to be taken back');
+  // A view counts among what is usual from now on; a change by hand has no history to join.
+  await store.db
+    .updateTable('credential_views')
+    .set({ suspicious: 0, code: 'expected' })
+    .where('id', '=', row.view)
+    .execute();
+  return { before: change.before, after: change.after, user: user.name };
 };
 
 /** The session joins its user's history, with the commands that were typed in it. */

@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_DIAL_TIMEOUTS } from '../../proxy/device/dial.ts';
+import { behaviourSettings } from '../../src/behaviour/settings.ts';
 import { changeCredential, noticeManualChanges } from '../../src/credentials/changes.ts';
 import { proveSecret } from '../../src/credentials/device-command.ts';
 import {
@@ -20,8 +21,11 @@ import { apply } from '../../src/directory/apply.ts';
 import { createDeviceVault, resealAll } from '../../src/directory/credentials.ts';
 import { createHostKeyPins } from '../../src/directory/devices.ts';
 import { readMasterKeys } from '../../src/directory/master-key.ts';
+import { readSettings } from '../../src/directory/settings.ts';
 import { vaultWith } from '../../src/directory/vault.ts';
 import { createEventLog, readEvents } from '../../src/events/event-log.ts';
+import { markExpected } from '../../src/oversight/rating-views.ts';
+import { recompute } from '../../src/oversight/ratings.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type Device, startDevice } from '../harness/device.ts';
 import { have, haveSshd, isRoot } from '../harness/need.ts';
@@ -202,6 +206,35 @@ describe('views', () => {
     expect(kinds).toContain('audit-changed');
     const entry = await parts.store.db.selectFrom('audit_entries').selectAll().executeTakeFirstOrThrow();
     expect(entry).toMatchObject({ kind: 'view', user_name: 'alice' });
+    // Somebody looked into it: the rating gets back what it lost, once, and the view counts among what is usual.
+    if (unusual.kind !== 'shown') throw new Error('it was not shown');
+    const demands = {
+      store: parts.store,
+      events: parts.events,
+      settings: behaviourSettings(await readSettings(parts.store.db)),
+      now: later.now,
+    };
+    const lost = events.flatMap((event) =>
+      event.kind === 'rating-changed' ? [event.before - event.after] : [],
+    );
+    const marked = await markExpected(demands, unusual.view.id, 'cli:carol');
+    expect(marked.user).toBe('alice');
+    expect(marked.after - marked.before).toBeCloseTo(lost.at(-1) ?? 0, 5);
+    await expect(markExpected(demands, unusual.view.id, 'cli:carol')).rejects.toMatchObject({
+      code: 'SP_INVALID',
+    });
+    const row = await parts.store.db
+      .selectFrom('credential_views')
+      .select(['suspicious', 'code'])
+      .where('id', '=', unusual.view.id)
+      .executeTakeFirstOrThrow();
+    expect(row).toEqual({ suspicious: 0, code: 'expected' });
+    const alice = await parts.store.db
+      .selectFrom('users')
+      .select('id')
+      .where('name', '=', 'alice')
+      .executeTakeFirstOrThrow();
+    expect(await recompute(parts.store, alice.id)).toMatchObject({ agrees: true });
   });
 });
 
