@@ -102,6 +102,44 @@ export class Access {
     return { cookie: await this.#open(user.id, sourceAddress, at), user };
   }
 
+  /**
+   * By a passkey, whose authenticator has verified its user: something that they have and know or are. Counted and locked as
+   * any other sign-in; `prove` is asked when there is no lock. Only for users whom a browser could let in otherwise too.
+   * Throws ApiProblem.
+   */
+  async signInByPasskey(
+    userId: string | undefined,
+    sourceAddress: string,
+    prove: () => Promise<boolean>,
+  ): Promise<SignedIn> {
+    const { store, login, failures, turns, now } = this.#parts;
+    const network = sourceNetwork(sourceAddress);
+    using turn = await turns.take(network);
+    if (turn === undefined) throw new ApiProblem('SP_API_TOO_MANY', 'too many sign-ins at once', [], 5);
+    const owner = await store.db
+      .selectFrom('users')
+      .select('name')
+      .where('id', '=', userId ?? '')
+      .executeTakeFirst();
+    const user = owner === undefined ? undefined : await login.findUser(owner.name);
+    const name = owner?.name ?? '';
+    const at = now();
+    const lock = await askLock(failures, name, user?.id, network, at, DEFAULT_LOCKOUT);
+    if (lock.kind === 'locked') {
+      const wait = Math.max(1, Math.ceil((lock.until - at) / 1000));
+      throw new ApiProblem('SP_API_LOCKED', `try again in ${wait} seconds`, [], wait);
+    }
+    const proven = await prove();
+    const keys = failureKeys(name, network);
+    if (!proven || user === undefined || user.disabledReason !== undefined || provable(user).length === 0) {
+      await failures.record(owner === undefined ? [keys.source] : [keys.pair, keys.source, keys.user], at);
+      throw new ApiProblem('SP_API_SIGN_IN_FAILED', 'this passkey is not known here, or does not prove it');
+    }
+    await failures.clear([keys.pair]);
+    await failures.rememberSource(user.id, network, at);
+    return { cookie: await this.#open(user.id, sourceAddress, at), user };
+  }
+
   async #open(userId: string, sourceAddress: string, at: number): Promise<string> {
     const { store } = this.#parts;
     const secret = newSecret();
@@ -143,9 +181,13 @@ export class Access {
     return this.#forget('api_tokens', userName);
   }
 
-  async #forget(table: 'api_sessions' | 'api_tokens', userName: string): Promise<number> {
+  forgetPasskeys(userName: string): Promise<number> {
+    return this.#forget('passkeys', userName);
+  }
+
+  async #forget(table: 'api_sessions' | 'api_tokens' | 'passkeys', userName: string): Promise<number> {
     const result = await this.#parts.store.db
-      .deleteFrom<'api_sessions' | 'api_tokens'>(table)
+      .deleteFrom<'api_sessions' | 'api_tokens' | 'passkeys'>(table)
       .where('user_id', 'in', (query) => query.selectFrom('users').select('id').where('name', '=', userName))
       .executeTakeFirst();
     return Number(result.numDeletedRows);

@@ -21,6 +21,8 @@ export const actorOf = (principal: Principal): string =>
 
 export interface Asked {
   readonly sourceAddress: string;
+  /** `Host`: the name by which the caller reached this server, as the caller says. */
+  readonly host: string;
   /** `If-Match`, without quotes. */
   readonly ifMatch: string | undefined;
   /** The secret of the sign-in's cookie. */

@@ -8,6 +8,7 @@ import { exceptionRoutes } from './routes/exceptions.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { liveRoutes } from './routes/live.ts';
 import { outputRoutes } from './routes/outputs.ts';
+import { passkeyRoutes } from './routes/passkeys.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { postureAndGraphRoutes } from './routes/posture.ts';
 import { ratingsRoutes } from './routes/ratings.ts';
@@ -23,6 +24,7 @@ import { watchRoutes } from './routes/watch.ts';
 export const routesOf = (parts: ApiParts): readonly Route[] => [
   ...systemRoutes(parts),
   ...accessRoutes(parts),
+  ...passkeyRoutes(parts),
   ...directoryRoutes(parts),
   ...rotationRoutes(parts),
   ...ratingsRoutes(parts),

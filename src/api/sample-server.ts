@@ -58,7 +58,11 @@ export class SampleServer implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async start(now: () => number = Date.now, limits?: ServerOptions['limits']): Promise<SampleServer> {
+  static async start(
+    now: () => number = Date.now,
+    limits?: ServerOptions['limits'],
+    name = '127.0.0.1',
+  ): Promise<SampleServer> {
     await using owned = new AsyncDisposableStack();
     const data = mkdtempSync(join(tmpdir(), 'sallyport-api-'));
     owned.defer(() => rmSync(data, { recursive: true, force: true }));
@@ -99,7 +103,7 @@ export class SampleServer implements AsyncDisposable {
       await server.close();
     });
     const url = await server.listen({ host: '127.0.0.1', port: 0 });
-    return new SampleServer(opened, url, config, logged, owned.move());
+    return new SampleServer(opened, url.replace('127.0.0.1', name), config, logged, owned.move());
   }
 
   /** As when the gateway reads a configuration with these outputs. */

@@ -213,7 +213,7 @@ describe('the API', () => {
         as: carol,
         body: { tokens: true },
       });
-      expect(ended.body).toEqual({ signIns: 1, tokens: 1 });
+      expect(ended.body).toEqual({ signIns: 1, tokens: 1, passkeys: 0 });
       expect([await status(erin), await status(token)]).toEqual([401, 401]);
       erin = await server.signIn('erin');
     });

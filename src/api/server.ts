@@ -107,6 +107,7 @@ class ApiServer {
     reply.raw.once('close', () => gone.abort());
     const asked: Asked = {
       sourceAddress: request.ip,
+      host: request.headers.host?.slice(0, 300) ?? '',
       ifMatch: versionIn(request.headers['if-match']),
       cookie: request.cookies[this.#cookieName],
       userAgent: single(request.headers['user-agent'])?.slice(0, 256) ?? '',

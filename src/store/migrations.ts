@@ -11,6 +11,7 @@ import { findings } from './steps/findings.ts';
 import { listOrders } from './steps/list-orders.ts';
 import { nonInteractive } from './steps/non-interactive.ts';
 import { outputs } from './steps/outputs.ts';
+import { passkeys } from './steps/passkeys.ts';
 import { terminalReading } from './steps/terminal-reading.ts';
 
 /** Column types that mean the same on both stores. Text compares by bytes, so that orders and keysets agree. */
@@ -518,6 +519,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   '0025-non-interactive': nonInteractive,
   '0026-exception-requests': exceptionRequests,
   '0026-list-orders': listOrders,
+  '0027-passkeys': passkeys,
 };
 
 export const migrationsFor = (kind: 'sqlite' | 'postgres'): MigrationProvider => {

@@ -5,6 +5,7 @@ import type { CredentialWorkTables } from './steps/credential-work.ts';
 import type { ExceptionTables } from './steps/exception-requests.ts';
 import type { FindingTables } from './steps/findings.ts';
 import type { OutputTables } from './steps/outputs.ts';
+import type { PasskeyTables } from './steps/passkeys.ts';
 import type { TerminalReadingColumns } from './steps/terminal-reading.ts';
 
 export interface UsersTable {
@@ -442,7 +443,8 @@ export interface Schema
     CredentialWorkTables,
     AuditQueueTables,
     ExceptionTables,
-    FindingTables {
+    FindingTables,
+    PasskeyTables {
   users: UsersTable;
   user_keys: UserKeysTable;
   user_groups: UserGroupsTable;

@@ -294,6 +294,36 @@ export interface components {
       lastError: string | null;
       lastErrorAt: string | null;
     };
+    Passkey: {
+      id: string;
+      name: string;
+      host: string;
+      createdAt: string;
+      seenAt: string | null;
+    };
+    PasskeyAssertion: {
+      id: string;
+      rawId: string;
+      type: "public-key";
+      authenticatorAttachment?: "platform" | "cross-platform";
+      response: {
+        clientDataJSON: string;
+        authenticatorData: string;
+        signature: string;
+        userHandle?: string;
+      };
+    };
+    PasskeyRegistration: {
+      id: string;
+      rawId: string;
+      type: "public-key";
+      authenticatorAttachment?: "platform" | "cross-platform";
+      response: {
+        clientDataJSON: string;
+        attestationObject: string;
+        transports?: ("ble" | "cable" | "hybrid" | "internal" | "nfc" | "smart-card" | "usb")[];
+      };
+    };
     PolicyFile: {
       file: string;
       origin: "folder" | "pack";
@@ -903,6 +933,178 @@ export interface paths {
       };
     };
   };
+  "/api/passkeys": {
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              items: components['schemas']['Passkey'][];
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            name: string;
+            response: components['schemas']['PasskeyRegistration'];
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Passkey'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/passkeys/options": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            password?: string;
+            code?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              options: Record<string, unknown>;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/passkeys/{id}": {
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          "Idempotency-Key"?: string;
+        };
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              status: string;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sign-in/passkey/options": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": {
+              options: Record<string, unknown>;
+            };
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
+  "/api/sign-in/passkey": {
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": {
+            response: components['schemas']['PasskeyAssertion'];
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: Record<string, string>;
+          content: {
+            "application/json": components['schemas']['Who'];
+          };
+        };
+        default: {
+          headers: Record<string, string>;
+          content: { 'application/problem+json': components['schemas']['Problem'] };
+        };
+      };
+    };
+  };
   "/api/users": {
     get: {
       parameters: {
@@ -1067,6 +1269,7 @@ export interface paths {
         content: {
           "application/json": {
             tokens?: boolean;
+            passkeys?: boolean;
           };
         };
       };
@@ -1077,6 +1280,7 @@ export interface paths {
             "application/json": {
               signIns: number;
               tokens: number;
+              passkeys: number;
             };
           };
         };

@@ -420,11 +420,11 @@ const userRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] 
     method: 'POST',
     path: '/api/users/{name}/end-sign-ins',
     tag: 'directory',
-    summary: 'End every sign-in to the console, and revoke tokens as well where that is asked for',
+    summary: 'End every sign-in to the console; tokens and passkeys too where that is asked for',
     permission: 'directory.write',
     params: named,
-    body: z.strictObject({ tokens: z.boolean().default(false) }),
-    result: z.object({ signIns: z.number(), tokens: z.number() }),
+    body: z.strictObject({ tokens: z.boolean().default(false), passkeys: z.boolean().default(false) }),
+    result: z.object({ signIns: z.number(), tokens: z.number(), passkeys: z.number() }),
     serve: async ({ params, body }, principal) => {
       found(await findUserView(parts.store.db, params.name), 'user of this name');
       await recordAct(parts.store, parts.now(), {
@@ -432,10 +432,12 @@ const userRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] 
         action: 'signed out',
         kind: 'user',
         name: params.name,
-        detail: { tokens: body.tokens },
+        detail: { tokens: body.tokens, passkeys: body.passkeys },
       });
       const signIns = await parts.access.forgetSignIns(params.name);
-      return { body: { signIns, tokens: body.tokens ? await parts.access.forgetTokens(params.name) : 0 } };
+      const tokens = body.tokens ? await parts.access.forgetTokens(params.name) : 0;
+      const passkeys = body.passkeys ? await parts.access.forgetPasskeys(params.name) : 0;
+      return { body: { signIns, tokens, passkeys } };
     },
   }),
   route({

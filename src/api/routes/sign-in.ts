@@ -15,7 +15,7 @@ import { actorOf, plain, publicRoute, type Route, route } from '../route.ts';
 import { asInstant, asInstantOrNull, idOf, instant, moment, newName } from './shapes.ts';
 
 const password = z.string().min(1).max(1_024);
-const who = z
+export const who = z
   .object({
     name: z.string(),
     roles: z.array(z.string()),
