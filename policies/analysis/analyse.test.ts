@@ -213,6 +213,7 @@ describe('analysis sees through what ordinary programs and shells start besides'
     `function fish_prompt; commandline 'rm /srv/x'; end`,
     `zle -U 'rm /srv/x'`,
     `emulate sh -c 'rm /srv/x'`,
+    `x='rm /srv/x'; vared x; eval $x`,
     'sched +0 rm /srv/x',
     `bindkey -s '^T' 'rm /srv/x\\n'`,
     `bind '"\\e[0n": "rm /srv/x\\C-m"'`,

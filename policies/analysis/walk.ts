@@ -881,7 +881,9 @@ export class Walker {
         const text = place.stdin?.split('\n')[0];
         const names = argv.slice(1).filter((a) => /^[A-Za-z_]\w*$/.test(a));
         names.forEach((n) => {
-          this.set(n, names.length === 1 && name === 'read' ? text : undefined, place.conditional);
+          // What is edited may stay as it was.
+          const mayStay = place.conditional || name === 'vared';
+          this.set(n, names.length === 1 && name === 'read' ? text : undefined, mayStay);
           this.runsLater(n, names.length === 1 ? (name === 'read' ? text : place.stdin) : undefined, place);
         });
         if (names.length === 0) this.set('REPLY', text, place.conditional);
