@@ -110,7 +110,8 @@ export function rowOfCursor(state: GateState): LineOnScreen {
 export function lineRedrawn(state: GateState, fresh: LazyScreen): LineOnScreen | undefined {
   const { anchor, manyRows } = state.line;
   if (anchor === undefined || anchor.prompt.trim() === '') return undefined;
-  const line = readLine(fresh, { ...anchor, row: -1 }, { prompts: state.prompts.known, lines: manyRows });
+  const options = { prompts: state.prompts.known, lines: manyRows, below: true };
+  const line = readLine(fresh, { ...anchor, row: -1 }, options);
   if (line.doubts.includes('prompt-lost') || line.anchor.row < 0) return undefined;
   return line;
 }

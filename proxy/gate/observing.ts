@@ -22,6 +22,7 @@ const NOTHING_SHOWN: LineOnScreen = {
   text: '',
   withSuggestion: undefined,
   variants: [],
+  withBelow: undefined,
   cursor: -1,
   anchor: { row: 0, column: 0, prompt: '', right: '', verified: false, epoch: 0 },
   doubts: ['prompt-lost'],

@@ -9,6 +9,7 @@ const line = (text: string, prompt = 'alice@dev% '): LineOnScreen => ({
   text,
   withSuggestion: undefined,
   variants: [],
+  withBelow: undefined,
   cursor: text.length,
   anchor: { row: 0, column: prompt.length, prompt, right: '', verified: true, epoch: 0 },
   doubts: [],

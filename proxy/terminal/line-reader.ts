@@ -32,6 +32,8 @@ export interface LineOnScreen {
   readonly withSuggestion: string | undefined;
   /** Other texts that look exactly the same (a blank that may only fill the margin before a wide character). */
   readonly variants: readonly string[];
+  /** With the rows right below it, when it was asked for and something stands there. */
+  readonly withBelow: string | undefined;
   /** UTF-16 offset of the cursor in `text`; -1 when it is not in the line. */
   readonly cursor: number;
   readonly anchor: Anchor;
@@ -188,6 +190,8 @@ export interface ReadOptions {
   readonly prompts: readonly string[];
   /** The line is known to have several rows that do not wrap (pasted, or continued in the same editor). */
   readonly lines: boolean;
+  /** Nobody but the editor has drawn on this screen: rows below may be its buffer too. */
+  readonly below?: boolean;
 }
 
 export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions): LineOnScreen {
@@ -221,7 +225,22 @@ export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions)
   }
   if (/\^[@-_?]/.test(line)) doubts.add('caret');
   if (looksScrolled(view, found, line)) doubts.add('scrolled');
-  return { text: line, withSuggestion, variants, cursor: offset, anchor: found, doubts: [...doubts] };
+  const withBelow = options.below === true && !options.lines ? textWithBelow(view, found, text) : undefined;
+  return {
+    text: line,
+    withSuggestion,
+    variants,
+    withBelow,
+    cursor: offset,
+    anchor: found,
+    doubts: [...doubts],
+  };
+}
+
+/** The line with what stands in the rows right below it; undefined where those are empty. */
+function textWithBelow(view: ScreenView, anchor: Anchor, text: string): string | undefined {
+  const whole = compose(gather(view, anchor, true), view.cursor.row, view.cursor.column, false).text;
+  return whole.trimEnd() === text.trimEnd() ? undefined : whole;
 }
 
 function compose(
@@ -309,6 +328,7 @@ function readSearch(view: ScreenView): Omit<LineOnScreen, 'anchor'> | undefined 
     text: text.slice(match[0].length),
     withSuggestion: undefined,
     variants: [],
+    withBelow: undefined,
     cursor: -1,
     doubts: ['search'],
   };

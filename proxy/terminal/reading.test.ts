@@ -10,6 +10,7 @@ const line = (text: string): LineOnScreen => ({
   text,
   withSuggestion: undefined,
   variants: [],
+  withBelow: undefined,
   cursor: text.length,
   anchor: { row: 0, column: 2, prompt: '% ', right: '', verified: true, epoch: 0 },
   doubts: [],
@@ -40,6 +41,32 @@ describe('a line in which zsh spells each byte that its locale does not know', (
     expect(reading.confidence).toBeLessThan(CERTAIN);
     expect(reading.candidates).toContain(TYPED);
     expect(visible(line(text), TYPED)).toBe(false);
+  });
+});
+
+describe('a buffer of several rows whose cursor stands in the first', () => {
+  const recalled = { kind: 'unknown', because: 'history', tail: '' } as const;
+  const drawn = { ...line('echo "one'), withBelow: 'echo "one\ntwo"' };
+
+  test('is read with the rows below, and not for certain: they may be a list', () => {
+    const reading = fuse({
+      screen: line('echo "one'),
+      redrawn: drawn,
+      keys: recalled,
+      plain: false,
+      doubts: [],
+    });
+    expect(reading.text).toBe('echo "one\ntwo"');
+    expect(reading.candidates).toContain('echo "one');
+    expect(reading.confidence).toBeLessThan(CERTAIN);
+    expect(reading.doubts).toContain('rows');
+  });
+
+  test('is judged with them where keys and first row agree', () => {
+    const keys = { kind: 'known', texts: ['echo "one'], cursors: [9] } as const;
+    const reading = fuse({ screen: line('echo "one'), redrawn: drawn, keys, plain: false, doubts: [] });
+    expect(reading.confidence).toBeGreaterThanOrEqual(CERTAIN);
+    expect(reading.candidates).toContain('echo "one\ntwo"');
   });
 });
 

@@ -205,6 +205,7 @@ export function fuse(evidence: Evidence): Reading {
   const meant = nothingTyped ? keyTexts : keyTexts.filter((typed) => typed.trim() !== '');
   const candidates = unique([
     redrawn?.text,
+    redrawn?.withBelow,
     screen.text,
     screen.withSuggestion,
     redrawn?.withSuggestion,
@@ -224,6 +225,9 @@ export function fuse(evidence: Evidence): Reading {
     const part = meant.find((typed) => showsWithHoles(redrawn.text, typed));
     if (part !== undefined) return reading(part, 'exact', 0.95);
     for (const doubt of redrawn.doubts) doubts.add(doubt);
+    // The cursor need not stand in the last row of a buffer that has several. Or it is a list of completions.
+    const whole = redrawn.withBelow;
+    if (whole !== undefined) doubts.add('rows');
     const same = essence(redrawn.text) === essence(screen.text);
     if (!same) doubts.add('redrawn-differently');
     if (keys.kind === 'known') doubts.add('mismatch');
@@ -232,6 +236,7 @@ export function fuse(evidence: Evidence): Reading {
     const lasting = redrawn.doubts.some((doubt) => LASTING.has(doubt));
     // A device that lags may draw the line of some keys ago: where the keys say something else, that is not certain.
     const drawn = keys.kind === 'known' ? 0.85 : 0.95;
+    if (whole !== undefined) return reading(whole, 'screen', 0.6);
     return reading(redrawn.text, 'screen', lasting || behind ? 0.6 : same ? drawn : 0.7);
   }
 

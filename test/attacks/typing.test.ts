@@ -76,6 +76,12 @@ const ATTACKS: readonly Attack[] = [
     keys: () => ['\x1b[A', '\r'],
   },
   {
+    name: '9: recalled with two rows, and submitted from the first',
+    shells: ['zsh'],
+    history: (c) => ['echo a\\', `touch ${c}`],
+    keys: () => ['\x1b[A', '\x1b[A', '\r'],
+  },
+  {
     name: '9: a typed line wider than the screen',
     shells: ALL,
     keys: (c) => [`echo ${'y'.repeat(300)}; touch ${c}`, '\r'],
