@@ -18,6 +18,8 @@ export interface Played {
   readonly approved: readonly string[];
   readonly outcomes: readonly string[];
   readonly alarms: readonly string[];
+  /** Carriage returns and line feeds that reached the device: no shell can have run more lines. */
+  readonly submits: number;
   readonly ended: string | undefined;
   readonly transcript: string;
 }
@@ -93,6 +95,7 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
   const outcomes: string[] = [];
   const alarms: string[] = [];
   const trace: string[] = [];
+  let submits = 0;
   let ended: string | undefined;
   let lastSeen = now();
   let seen = 0;
@@ -141,6 +144,7 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
       switch (action.kind) {
         case 'toDevice':
           note(action.origin === 'gate' ? 'GATE→dev' : 'user→dev', action.bytes.toString());
+          for (const byte of action.bytes) if (byte === 0x0d || byte === 0x0a) submits += 1;
           toDevice.send(() => {
             if (alive) terminal.write(action.bytes);
           });
@@ -348,5 +352,5 @@ export async function play(shell: ShellKind, scenario: Scenario, options: PlayOp
     .truth()
     .filter((text) => integration === undefined || !text.includes(`]${REPORT_NUMBER};`));
   started.remove();
-  return { truth, requests, approved, outcomes, alarms, ended, transcript: trace.join('\n') };
+  return { truth, requests, approved, outcomes, alarms, submits, ended, transcript: trace.join('\n') };
 }

@@ -182,9 +182,12 @@ async function one(job: Job): Promise<void> {
   }
   const ran = split(played.truth);
   const dropped = givenUp(job, played.outcomes);
-  const bad = unapproved(ran, splitLines ? split(played.approved) : played.approved, options).filter(
-    (text) => !dropped.has(normal(text, options.loose)),
-  );
+  const unproved = unapproved(ran, splitLines ? split(played.approved) : played.approved, options);
+  const unexplained = unproved.filter((text) => !dropped.has(normal(text, options.loose)));
+  // A record that has more lines than were ever submitted has some that were given up, however they were read.
+  const givenUpUnread =
+    family === 'mksh' ? ran.length - played.submits - (unproved.length - unexplained.length) : 0;
+  const bad = unexplained.slice(Math.max(0, givenUpUnread));
   tally.enforced += ran.length;
   tally.unapprovedRan += bad.length;
   tally.refused += played.outcomes.filter((outcome) => outcome.startsWith('unverifiable')).length;
