@@ -10,6 +10,8 @@ const MOST_DRAWN_AT_ONCE = 3_072;
 
 const ZSH_DRAWS = Buffer.from('\x1b[27m\x1b[24m');
 const FISH_DRAWS = Buffer.from('\u23ce');
+/** What a multiplexer draws a whole screen with; editors move within their line. */
+const PLACES_OR_CLEARS = /\x1b\[[0-9;]*H|\x1b\[2J/;
 const CLEARS_LINE = Buffer.from('\x1b[K');
 
 /** Whether the user sees this output: what is drawn for a window that they do not have is not for them. */
@@ -46,6 +48,7 @@ function write(state: GateState, observer: Observer, data: Buffer): void {
   const { phase } = state;
   if (phase.kind === 'redraw') {
     phase.answered = true;
+    if (PLACES_OR_CLEARS.test(data.toString('latin1'))) phase.repainted = true;
     if (phase.way === 'rows' || phase.step === 'grow') phase.fresh.write(data);
     if (!isForClient(state)) return;
   }

@@ -80,7 +80,11 @@ export function withOtherStarts(
 export function lineOnScreen(state: GateState): LineOnScreen {
   const { line, prompts, screen } = state;
   const start = line.anchor ?? anchorAt(screen, { row: screen.cursor.row, column: 0 }, false, screen.skipped);
-  return readLine(screen, start, { prompts: prompts.known, lines: line.manyRows });
+  return readLine(screen, start, {
+    prompts: prompts.known,
+    lines: line.manyRows,
+    searching: line.keys.searching,
+  });
 }
 
 /**
@@ -108,9 +112,9 @@ export function rowOfCursor(state: GateState): LineOnScreen {
 
 /** The line as it was drawn on an empty screen; undefined when no prompt was drawn there. */
 export function lineRedrawn(state: GateState, fresh: LazyScreen): LineOnScreen | undefined {
-  const { anchor, manyRows } = state.line;
+  const { anchor, keys, manyRows } = state.line;
   if (anchor === undefined || anchor.prompt.trim() === '') return undefined;
-  const options = { prompts: state.prompts.known, lines: manyRows, below: true };
+  const options = { prompts: state.prompts.known, lines: manyRows, below: true, searching: keys.searching };
   const line = readLine(fresh, { ...anchor, row: -1 }, options);
   if (line.doubts.includes('prompt-lost') || line.anchor.row < 0) return undefined;
   return line;

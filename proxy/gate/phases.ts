@@ -91,6 +91,8 @@ export interface RedrawPhase {
   /** Output came in the first step. */
   readonly grown: boolean;
   answered: boolean;
+  /** More than a line was drawn: the cursor was put to a place of the screen, or all of it cleared. */
+  repainted: boolean;
 }
 
 export interface ExpandPhase {

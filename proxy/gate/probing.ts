@@ -102,6 +102,7 @@ export function afterRedraw(state: GateState, phase: RedrawPhase): Probed {
   // An editor that shows nothing of what was put in has not shown itself.
   const blind = redrawn?.text.trim() === '' && state.line.insertedUnseen;
   if (redrawn !== undefined && !blind) drawnAnew(state, redrawn.anchor.prompt, bySteps);
+  state.line.rowsDrawn = redrawn !== undefined && !phase.repainted;
   state.line.kept.notRedrawn();
   return { kind: 'reading', reading: doubted(state, reading, []) };
 }
@@ -189,6 +190,7 @@ function startRedraw(state: GateState, held: Held, passive: LineOnScreen, way: R
     passive,
     grown: false,
     answered: false,
+    repainted: false,
   };
   return PROBING;
 }

@@ -28,8 +28,10 @@ function canReplay(state: GateState, reading: Reading, text: string): boolean {
   if (reading.doubts.includes('history-expansion')) return false;
   // What nobody has seen is not typed anew: it may have been given up.
   if (reading.doubts.includes('no-echo')) return false;
-  // Rows that the keys know nothing of may be anybody's.
-  if (reading.doubts.includes('rows') && reading.doubts.includes('mismatch')) return false;
+  // Rows that only the screen shows are output as long as the editor was not seen to draw them.
+  if (reading.how === 'screen' && reading.text.includes('\n')) {
+    if (!state.line.rowsDrawn || reading.doubts.includes('mismatch')) return false;
+  }
   if (state.reader !== 'prompt' || reading.text.trim() === '') return false;
   // Whatever looks like a prompt: the device says that something else reads.
   if (state.fact.shellReads === false) return false;

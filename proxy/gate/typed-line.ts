@@ -47,6 +47,8 @@ export class TypedLine {
   begun = { feeds: 0, editor: false, byProgram: false };
   /** Since its last key its editor has drawn all of it anew. */
   drawnAnew = false;
+  /** Its editor has drawn all of its rows itself, and nobody else the screen around it. */
+  rowsDrawn = false;
   /** Its user gave it up; whether its editor did is not known before a prompt is back. */
   givenUp: GivenUp | undefined;
   /** What was typed before it and may still stand before it. */
@@ -92,6 +94,7 @@ export class TypedLine {
     this.resumed = false;
     this.editorCameBack = false;
     this.drawnAnew = false;
+    this.rowsDrawn = false;
     this.givenUp = undefined;
     this.expanded = false;
     this.suffixSettled = false;

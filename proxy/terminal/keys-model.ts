@@ -114,6 +114,11 @@ export class KeysModel {
     return this.#inserted;
   }
 
+  /** A search of the history was started, and nothing since says more of the line. */
+  get searching(): boolean {
+    return this.#unknown === 'search';
+  }
+
   /** Nothing is on the line for certain. */
   get empty(): boolean {
     return (

@@ -43,7 +43,9 @@ export interface LineOnScreen {
 /** How far above the cursor a prompt is looked for; a line longer than this many rows is refused anyway. */
 const MAXIMUM_ROWS = 400;
 
-const SEARCH = /^\((?:failed )?(?:reverse-|forward-)?i-search\)[`'](.*?)': /;
+const SEARCH = /^\((?:failed )?(?:reverse-|forward-)?i-search\)[`'](.*?)': /s;
+/** zsh shows what it searches for in a row of its own below the line. */
+const SEARCH_BELOW = /\n(?:failing )?(?:bck|fwd)-i-search: [^\n]*_\s*$/;
 const SEARCH_PREFIX = /^\((?:failed )?(?:reverse-|forward-)?i-search\)[`']/;
 
 function isFull(row: Row, next: Row | undefined): boolean {
@@ -192,12 +194,14 @@ export interface ReadOptions {
   readonly lines: boolean;
   /** Nobody but the editor has drawn on this screen: rows below may be its buffer too. */
   readonly below?: boolean;
+  /** A key has started a search, and none is known to have ended it. */
+  readonly searching?: boolean;
 }
 
 export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions): LineOnScreen {
   const cursor = view.cursor;
   const doubts = new Set<LineDoubt>();
-  const search = readSearch(view);
+  const search = readSearch(view, options.searching === true);
   if (search !== undefined) return { ...search, anchor };
   let found = findAnchor(view, anchor, options.prompts);
   if (found === undefined) {
@@ -225,7 +229,11 @@ export function readLine(view: ScreenView, anchor: Anchor, options: ReadOptions)
   }
   if (/\^[@-_?]/.test(line)) doubts.add('caret');
   if (looksScrolled(view, found, line)) doubts.add('scrolled');
-  const withBelow = options.below === true && !options.lines ? textWithBelow(view, found, text) : undefined;
+  const below = options.below === true && !options.lines ? textWithBelow(view, found, text) : undefined;
+  const withBelow =
+    options.searching === true && below?.replace(SEARCH_BELOW, '').trimEnd() === text.trimEnd()
+      ? undefined
+      : below;
   return {
     text: line,
     withSuggestion,
@@ -307,19 +315,22 @@ function looksScrolled(view: ScreenView, anchor: Anchor, text: string): boolean 
   return !text.includes('\n') && view.row(anchor.row + 1)?.wrapped !== true;
 }
 
+const startsSearch = (row: Row): boolean => SEARCH_PREFIX.test(textOf(row.cells, 0, writtenEnd(row.cells)));
+
 /** readline's incremental search takes the prompt's place; what follows its quotes is the line. */
-function readSearch(view: ScreenView): Omit<LineOnScreen, 'anchor'> | undefined {
+function readSearch(view: ScreenView, searching: boolean): Omit<LineOnScreen, 'anchor'> | undefined {
   const cursor = view.cursor;
   let row = cursor.row;
   while (row > 0 && cursor.row - row < MAXIMUM_ROWS) {
     const current = view.row(row);
     const above = view.row(row - 1);
-    if (current === undefined || above === undefined || !joins(above, current)) break;
+    if (current === undefined || above === undefined) break;
+    // What is found may have several rows.
+    if (!joins(above, current) && (!searching || startsSearch(current))) break;
     row -= 1;
   }
   const first = view.row(row);
-  if (first === undefined || !SEARCH_PREFIX.test(textOf(first.cells, 0, writtenEnd(first.cells))))
-    return undefined;
+  if (first === undefined || !startsSearch(first)) return undefined;
   const anchor: Anchor = { row, column: 0, prompt: '', right: '', verified: true, epoch: 0 };
   const { text } = compose(gather(view, anchor, false), cursor.row, cursor.column, false);
   const match = SEARCH.exec(text);
