@@ -47,6 +47,21 @@ describe('a line typed key by key', () => {
     expect(matcher.typed('\r')).toEqual([{ kind: 'hidden', keys: 6 }]);
   });
 
+  it('is hidden when its keys come as codes: nothing tells whether what they spell was shown', () => {
+    const spelled = [(code: number) => `\u001b[${code}u`, (code: number) => `\u001b[${code};1:1u`];
+    const windows = (code: number) => `\u001b[65;30;${code};1;0;1_`;
+    for (const spell of [...spelled, (code: number) => `\u001b[27;1;${code}~`, windows]) {
+      const matcher = new EchoMatcher();
+      for (const key of 'hunter2') matcher.typed(spell(key.charCodeAt(0)));
+      expect(matcher.typed('\r')).toEqual([{ kind: 'hidden', keys: 7 }]);
+    }
+    // Keys that only move are no text.
+    const matcher = new EchoMatcher();
+    matcher.typed('l');
+    matcher.shown('l');
+    expect(stored(matcher.typed('\u001b[3~\u001b[D\u001b[1;5C\r'))).toBe('l\u001b[3~\u001b[D\u001b[1;5C\r');
+  });
+
   it('is hidden when a background program writes amid it, even text that starts alike', () => {
     const matcher = new EchoMatcher();
     matcher.typed('h');

@@ -23,6 +23,10 @@ const decoration =
 // One control key, or a run of printable text.
 const keystroke = /\u001b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|.)?|[\u0000-\u001f\u007f]|[^\u0000-\u001f\u007f]+/gu;
 
+// Keys as codes, which programs may ask terminals for: CSI u (kitty), modifyOtherKeys, win32-input-mode. No echo tells
+// whether what they spell was shown.
+const spelled = /^\u001b\[(?:[\d:;]*[u_]|27;\d+;\d+~)$/;
+
 interface Line {
   /** Everything typed, control keys included. */
   text: string;
@@ -54,7 +58,10 @@ export class EchoMatcher {
       } else if (!/^[\u0000-\u001f\u007f]/.test(key)) {
         line.owed += key;
         line.keys += [...key].length;
-      } else line.keys += 1;
+      } else {
+        line.keys += 1;
+        if (spelled.test(key)) line.shown = 'no';
+      }
       if (line.text.length > maximumLine) {
         line.shown = 'no';
         line.text = '';

@@ -1,8 +1,9 @@
 // What rules take out: whole matches, in pieces or not, coloured or not, over many lines, and nothing else.
 import fc from 'fast-check';
+import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
 import { defaultRecorderOptions, Recorder } from './recorder.ts';
-import { beginningsOf, RedactionRules } from './redaction-rules.ts';
+import { beginningsOf, RedactionRules, requiredOf } from './redaction-rules.ts';
 
 const rules = new RedactionRules([
   { name: 'token', pattern: 'token=[a-z0-9]+' },
@@ -114,6 +115,60 @@ it('knows with what a match begins, or that it does not know', () => {
   expect(texts('(?:token|password)[=:]')).toEqual(['token', 'password']);
   for (const none of ['a|b', '(a|b)?c', '(a|b)c|d', '^x', 'a(?i)b', '(?is)a', '[ab]c', 'a?b', '(a*|b)c'])
     expect(texts(none), none).toEqual([]);
+});
+
+it('an expression is known by the text that stands in every match, wherever', () => {
+  const text = (pattern: string) => requiredOf(pattern).texts[0];
+  expect(text('^secret')).toBe('secret');
+  expect(text('[a-z]+_token=[^ ]+')).toBe('_token=');
+  expect(text('\\bAKIA\\.key')).toBe('AKIA.key');
+  expect(text('ab(cd|ef)?ghij?')).toBe('ghi');
+  expect(text('[^]]abcd')).toBe('abcd');
+  expect(requiredOf('(?i)[a-z]*PassWord[=:]')).toEqual({ texts: ['password'], anyCase: true });
+  const nothing = [
+    'a|bcd',
+    'x(?i)abcd',
+    '(?s)abcd',
+    '(?i:abc)d',
+    '\\x41bcd',
+    '\\pLabcd',
+    '\\Qabcd',
+    '\\101abc',
+  ];
+  for (const none of [...nothing, '[0-9]{13,16}', 'a{2,3}bc', '(abcd)?e', 'abc*'])
+    expect(text(none), none).toBeUndefined();
+});
+
+it('that text stands in every match of it', () => {
+  const part = fc.constantFrom(
+    'ab',
+    'c',
+    'd?',
+    'e+',
+    '[fg]',
+    '(?:h|ij)',
+    '(kl)',
+    'm{2}',
+    '\\.',
+    '\\d',
+    '.',
+    '|',
+    'n*',
+    '^',
+  );
+  const letters = fc.string({ unit: fc.constantFrom(...'abcdefghijklmn.7'), maxLength: 12 });
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 7 }), fc.array(letters, { maxLength: 40 }), (parts, texts) => {
+      const pattern = parts.join('');
+      const [required] = requiredOf(pattern).texts;
+      if (required === undefined) return;
+      for (const text of [...texts, parts.join('').replace(/[\\?+*(){}:|^[\]]/g, '')]) {
+        const matcher = RE2JS.compile(pattern).matcher(text);
+        if (matcher.find()) expect(matcher.group(), pattern).toContain(required);
+      }
+    }),
+    { numRuns: 5000 },
+  );
 });
 
 it('refuses what is no expression, and what matches everything', () => {

@@ -18,6 +18,8 @@ interface CompiledRule {
   readonly pattern: RE2JS;
   readonly until: RE2JS | undefined;
   readonly beginnings: Beginnings;
+  /** Stands somewhere in every match. */
+  readonly required: Beginnings;
 }
 
 /** A line longer than this is looked at before it ends. Characters. */
@@ -64,6 +66,46 @@ export function beginningsOf(pattern: string): Beginnings {
   return told(sure === '' ? [] : [sure]);
 }
 
+/** Shorter ones stand in most lines. Characters. */
+const shortestRequired = 3;
+
+// A class, an escape, a count, or one character.
+const element = /\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]])*\]|\\.|\{[\d,]*\}|[\s\S]/g;
+/** Escapes that stand for themselves, and those that stand for one thing that isn't told here. Others may go on. */
+const escapedSelf = /^\\[.+*?()|[\]{}^$/-]$/;
+const escapedOther = /^\\[dDsSwWbBAztnrfva]$/;
+const plainOne = new RegExp(`^${plainText}$`);
+
+/** The longest text that stands in every match of an expression, where that is plain to see; errs to none. */
+export function requiredOf(pattern: string): Beginnings {
+  const anyCase = pattern.startsWith('(?i)');
+  const expression = anyCase ? pattern.slice(4) : pattern;
+  const none = { texts: [], anyCase };
+  // Other flags change what stands behind them.
+  if (/\(\?[^:]/.test(expression)) return none;
+  let longest = '';
+  let run = '';
+  let depth = 0;
+  for (const [one] of expression.matchAll(element)) {
+    if (one === '(') depth += 1;
+    else if (one === ')') depth -= 1;
+    else if (one === '|' && depth === 0) return none;
+    else if (one.length > 1 && one.startsWith('\\') && !escapedSelf.test(one) && !escapedOther.test(one))
+      return none;
+    if (depth === 0 && (plainOne.test(one) || escapedSelf.test(one))) {
+      run += one.at(-1) ?? '';
+      continue;
+    }
+    // A quantifier takes the character before it along.
+    if (/^[?*+{]/.test(one)) run = run.slice(0, -1);
+    if (run.length > longest.length) longest = run;
+    run = '';
+  }
+  if (run.length > longest.length) longest = run;
+  if (longest.length < shortestRequired) return none;
+  return { texts: [anyCase ? longest.toLowerCase() : longest], anyCase };
+}
+
 function compile(pattern: string, name: string): RE2JS {
   try {
     return RE2JS.compile(pattern);
@@ -87,6 +129,7 @@ export class RedactionRules {
         pattern: compiled,
         until: until === undefined ? undefined : compile(until, name),
         beginnings: beginningsOf(pattern),
+        required: requiredOf(pattern),
       };
     });
   }
@@ -194,8 +237,7 @@ export class RedactingStream {
   /** True when it is plain that nothing in these lines matches: most of the time, where rules begin with plain characters. */
   #surelyFree(lines: string): boolean {
     if (this.#inside !== undefined) return false;
-    const absent = (text: string): boolean =>
-      this.#rules.every(({ beginnings }) => !mayBegin(text, beginnings));
+    const absent = (text: string): boolean => this.#rules.every((rule) => !mayMatch(text, rule));
     // What stands in titles is looked at as it came, what is on the screen without what is not.
     return absent(lines) && absent(lines.replace(invisible, ''));
   }
@@ -279,7 +321,7 @@ export class RedactingStream {
   ): { readonly rule: CompiledRule; readonly start: number; readonly end: number } | undefined {
     let best: { readonly rule: CompiledRule; readonly start: number; readonly end: number } | undefined;
     for (const rule of this.#rules) {
-      if (!mayBegin(text, rule.beginnings)) continue;
+      if (!mayMatch(text, rule)) continue;
       const matcher = rule.pattern.matcher(text);
       if (!matcher.find() || matcher.end() === matcher.start()) continue;
       const [start, end] = [matcher.start(), matcher.end()];
@@ -303,6 +345,9 @@ function mayBegin(text: string, beginnings: Beginnings): boolean {
   const other = compared(text, beginnings);
   return texts.length === 0 || other === undefined || texts.some((one) => other.includes(one));
 }
+
+const mayMatch = (text: string, { beginnings, required }: CompiledRule): boolean =>
+  mayBegin(text, beginnings) && mayBegin(text, required);
 
 /** The first place from which one of the beginnings stands in the text, or may yet when it goes on. */
 function possibleStart(text: string, beginnings: Beginnings): number {
