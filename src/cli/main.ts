@@ -18,6 +18,7 @@ import { registerServe } from './serve.ts';
 import { registerSession } from './session.ts';
 import { registerSetting } from './setting.ts';
 import { registerSiem } from './siem.ts';
+import { registerUserReport } from './user-report.ts';
 import { registerVault } from './vault.ts';
 
 const version = (): string => {
@@ -56,6 +57,7 @@ const build = (): Command => {
   registerSetting(program);
   registerException(program);
   registerFinding(program);
+  registerUserReport(program);
   registerSiem(program);
   registerVault(program);
   registerConfig(program);

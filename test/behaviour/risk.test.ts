@@ -120,6 +120,17 @@ describe('a session', () => {
     expect(await rating()).toBeGreaterThan(before);
     const rows = await site.gateway.rows('rating', 'recompute');
     expect(rows).toMatchObject([{ user: 'alice', agrees: true }]);
+    const [report] = await site.gateway.rows('report', 'user', 'alice');
+    expect(report).toMatchObject({
+      lastAddress: '127.0.0.1',
+      origins: [{ of: '127.0.0.1' }],
+      devices: [{ of: 'web1' }],
+      suspicious: expect.arrayContaining([expect.objectContaining({ kind: 'session', id: suspicious })]),
+    });
+    expect(Number(report?.['signIns'])).toBeGreaterThan(0);
+    const { stdout } = await site.gateway.sallyport(['report', 'user', 'alice']);
+    expect(stdout).toMatch(/busiest hour +\d\d:00 to \d\d:00 \(\d+ sessions\)/);
+    expect(stdout).toMatch(/origin: 127\.0\.0\.1 \(\+3\); usual: 192\.0\.2\.10/);
   });
 });
 

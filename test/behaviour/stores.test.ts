@@ -14,6 +14,7 @@ import {
   recordFacts,
   waitingReauthentications,
 } from '../../src/oversight/ratings.ts';
+import { reportUser } from '../../src/oversight/user-report.ts';
 import type { Store } from '../../src/store/store.ts';
 import { onBothStores } from '../store/both-stores.ts';
 
@@ -197,6 +198,18 @@ onBothStores('what behaviour keeps', (bench) => {
       ['alice', 3.8],
       ['bob', 5],
     ]);
+    const span = { since: START - DAY, until: START + 2 * DAY };
+    const reported = { initialRating: 5, timeZone: 'Europe/Paris' };
+    expect(await reportUser(store, 'alice', span, reported)).toMatchObject({
+      user: 'alice',
+      disabledReason: undefined,
+      rating: 3.8,
+      sessions: 0,
+      busiestHour: undefined,
+      ratingChanges: [{ cause: 'suspicious-session', before: 5, after: 3.8 }],
+      suspicious: [{ kind: 'session', what: 'db9', score: 9 }],
+    });
+    await expect(reportUser(store, 'carol', span, reported)).rejects.toMatchObject({ code: 'SP_NOT_FOUND' });
     expect(await markExpected(parts, id, 'cli:carol')).toEqual({ before: 3.8, after: 5, user: 'alice' });
     await expect(markExpected(parts, id, 'cli:carol')).rejects.toMatchObject({ code: 'SP_INVALID' });
     expect((await readHabits(store, alice.id, window(START + DAY))).counts('target').get('db9')).toBe(1);
