@@ -5,8 +5,9 @@ import type { GateState } from './gate-state.ts';
 import { editorLeft, editorReads, multiplexerGone, wroteMeanwhile } from './leaving.ts';
 import type { Observer } from './observing.ts';
 
-/** Longer output is not one line editor drawing: of what is longer, a terminal hands out up to 4,095 bytes at once. */
+/** Longer output is not one line editor drawing, but one may have come up at its end: so much of it is looked at. Bytes. */
 const MOST_DRAWN_AT_ONCE = 3_072;
+const END_OF_LONG = 1_024;
 
 const ZSH_DRAWS = Buffer.from('\x1b[27m\x1b[24m');
 const FISH_DRAWS = Buffer.from('\u23ce');
@@ -145,7 +146,7 @@ function editorOff(state: GateState, observer: Observer): void {
 
 /** Editors give themselves away by how they draw; it only decides which keys expand history. */
 function noticeDialect(state: GateState, bytes: Buffer): void {
-  if (bytes.length > MOST_DRAWN_AT_ONCE) return;
-  if (bytes.includes(ZSH_DRAWS)) state.dialect = 'zsh';
-  else if (bytes.includes(FISH_DRAWS) && bytes.includes(CLEARS_LINE)) state.dialect = 'fish';
+  const drawn = bytes.length > MOST_DRAWN_AT_ONCE ? bytes.subarray(-END_OF_LONG) : bytes;
+  if (drawn.includes(ZSH_DRAWS)) state.dialect = 'zsh';
+  else if (drawn.includes(FISH_DRAWS) && drawn.includes(CLEARS_LINE)) state.dialect = 'fish';
 }
