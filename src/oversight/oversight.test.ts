@@ -75,6 +75,8 @@ const put = async (values: Readonly<Record<string, SettingValue>>): Promise<void
 
 interface Told {
   readonly ended: string[];
+  /** What each end was told with. */
+  readonly said: string[];
   readonly asked: IdentificationRequest[];
   readonly happened: string[];
   /** Resolves when one of them has come. */
@@ -84,6 +86,7 @@ interface Told {
 const open = async (device = 'web1'): Promise<{ id: string; verdict: string; tell: string; told: Told }> => {
   const id = newId();
   const ended: string[] = [];
+  const said: string[] = [];
   const asked: IdentificationRequest[] = [];
   const happened: string[] = [];
   let wake: () => void = () => {};
@@ -112,8 +115,9 @@ const open = async (device = 'web1'): Promise<{ id: string; verdict: string; tel
       note('asked');
     },
     identified: () => note('identified'),
-    end: (reason) => {
+    end: (reason, tell) => {
       ended.push(reason);
+      said.push(tell);
       note('ended');
     },
     tell: () => {},
@@ -127,7 +131,7 @@ const open = async (device = 'web1'): Promise<{ id: string; verdict: string; tel
     id,
     verdict: verdict.kind,
     tell: verdict.kind === 'refuse' ? verdict.tell : '',
-    told: { ended, asked, happened, next },
+    told: { ended, said, asked, happened, next },
   };
 };
 
@@ -148,6 +152,15 @@ describe('the oversight', () => {
     expect(told.ended).toEqual(['unusual-session']);
     await end(id);
     expect(disabled).toEqual(['alice']);
+  });
+
+  it('tells why in the other sessions of a user whom an unusual start disables', async () => {
+    await put({ 'actions.target.blockSessionAndUser': true });
+    const quiet = await open();
+    expect((await open('db9')).verdict).toBe('refuse');
+    expect(disabled).toEqual(['alice']);
+    expect(quiet.told.ended).toEqual(['user-disabled']);
+    expect(quiet.told.said[0]).toMatch(/another session of yours\..*the device \(db9; usually web1\)/);
   });
 
   it('puts another setting in force for a session that runs', async () => {

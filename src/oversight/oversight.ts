@@ -161,7 +161,7 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       session.submitted = suspicious && current.submitHighRiskToAudit;
       await this.#note(session, 'refused');
       if (suspicious) await this.#suspicious(session, risk);
-      if (risk.action === 'blockSessionAndUser') await this.#disable(start.user, risk);
+      if (risk.action === 'blockSessionAndUser') await this.#disable(session, risk);
       return {
         kind: 'refuse',
         code: 'unusual-session',
@@ -384,15 +384,19 @@ export class Oversight implements SessionOversight, AsyncDisposable {
       findings: risk.findings.map(explain),
     });
     const { contact } = this.#parts.settings.current;
+    session.control.end('unusual-session', `This session ends. ${tellUnusual(risk.findings, contact)}`);
     if (action === 'blockSessionAndUser')
-      void this.#disable(session.user, risk).catch((error: unknown) =>
+      void this.#disable(session, risk).catch((error: unknown) =>
         this.#failed('behaviour.user-not-disabled', session.id, error),
       );
-    session.control.end('unusual-session', `This session ends. ${tellUnusual(risk.findings, contact)}`);
   }
 
-  async #disable(user: EventUser, risk: Risk): Promise<void> {
+  async #disable({ id, user }: WatchedSession, risk: Risk): Promise<void> {
     const reason = `by behaviour: ${risk.findings.map(({ dimension }) => dimension).join(', ')} unusual`;
+    // Those in other processes are told less: that access was withdrawn.
+    const tell = `Your access has been withdrawn, for another session of yours. ${tellUnusual(risk.findings, this.#parts.settings.current.contact)}`;
+    for (const other of this.#sessions.values())
+      if (other.user.id === user.id && other.id !== id) other.control.end('user-disabled', tell);
     await this.#parts.userLock.disable(user.name, reason);
     await this.#parts.events.append([{ kind: 'user-disabled', user, by: 'gateway', reason }]);
   }
