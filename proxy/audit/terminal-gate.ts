@@ -437,6 +437,11 @@ export class TerminalGate implements Omit<ChannelGate, 'start'> {
 
   async #answer(request: VerdictRequest): Promise<void> {
     try {
+      if (request.what === 'paste' && request.unproven?.provable === true) {
+        // Its line ends go with it: who takes it must be known before anything of it is sent.
+        this.#verdict(request.id, { kind: 'prove', digits: unguessableDigits(), beyond: false });
+        return;
+      }
       const fact = await this.#askSide();
       if (this.#over) return;
       const analyses = this.#analyse(request);

@@ -172,7 +172,7 @@ export class GateState {
 
   /** What looks like a prompt reads the line, and something was let start before that may have made it look so. */
   get promptUnproven(): boolean {
-    return this.started && !this.freeProgram && !this.endsMayRun && this.line.used;
+    return this.started && !this.freeProgram && !this.endsMayRun;
   }
 
   /**

@@ -320,6 +320,38 @@ describe('a line that its editor is to prove to have', () => {
     expect(keys.indexOf('3')).toBe(3 * ('man rm x'.length + 'alice@dev$ '.length));
   });
 
+  test('or a paste, before anything of it is sent', () => {
+    const paste = '\x1b[200~man rm\nman rm x\n\x1b[201~';
+    for (const moves of [true, false]) {
+      const judge: Judge = ({ what }) => (what === 'paste' ? undefined : { kind: 'release' });
+      const bench = proving({ moves }, judge).type(paste).wait(200);
+      const last = (): number => bench.requests.at(-1)?.id ?? 0;
+      bench.answer(last(), { kind: 'prove', digits: '3914752', beyond: false }).wait(8_000);
+      bench.answer(last(), { kind: 'release' }).wait(8_000);
+      expect(bench.requests.slice(1).map(({ what, unproven }) => [what, unproven?.provable])).toEqual([
+        ['paste', true],
+        ['paste', moves ? undefined : false],
+      ]);
+      expect(bench.editor.received.includes(paste)).toBe(moves);
+      expect(bench.shown.includes('Not pasted')).toBe(!moves);
+    }
+  });
+
+  test('is not asked for where something has the whole screen', () => {
+    const bench = proving().output('\x1b[?1049h\x1b[H').wait(500).type('man rm x\r').wait(20_000);
+    expect(bench.requests.at(-1)?.unproven?.provable).not.toBe(true);
+  });
+
+  test('is asked for where nothing was typed and what stands there is no known prompt', () => {
+    const bench = new Bench(({ reading }) =>
+      reading.text === '' ? { kind: 'block', notice: 'no' } : { kind: 'release' },
+    );
+    bench.editor.ps1 = 'other> rm x';
+    bench.type('ls\r').wait(5_000).type('\r').wait(5_000);
+    expect(bench.requests.at(-1)).toMatchObject({ reading: { text: '' }, unproven: { left: 'other> rm x' } });
+    expect(bench.outcomes.at(-1)).toBe('blocked');
+  });
+
   test('is no question before anything was let start', () => {
     const bench = new Bench(release).type('man rm x\r').wait(2_000);
     expect(bench.requests.map(({ unproven }) => unproven)).toEqual([undefined]);

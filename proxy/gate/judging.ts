@@ -4,6 +4,7 @@ import { CERTAIN, type Doubt, type Reading } from '../terminal/reading.ts';
 import type { GateState } from './gate-state.ts';
 import type { VerdictAnswer, VerdictRequest } from './gate-types.ts';
 import { lineOnScreen, withOtherStarts } from './line-start.ts';
+import { pasteProven } from './pasting.ts';
 import type { Held, Judged, Phase, ProvePhase } from './phases.ts';
 import { canProve, startProof } from './proving.ts';
 import { withMark, withoutIndent, withoutWhatIsForgotten } from './reading-doubts.ts';
@@ -84,7 +85,9 @@ export function judge(state: GateState, held: Held, found: Reading): void {
     // Only keys tell that there is nothing: what was recalled or completed may be out of sight.
     keys.kind === 'known' &&
     reading.candidates.every((text) => text.trim() === '') &&
-    state.command.isEmpty;
+    state.command.isEmpty &&
+    // What stands left of it may have been filled in.
+    !(state.promptUnproven && screen.modes.editorOn && !state.prompts.known.includes(line.left));
   const context = state.context(secret, secret && isMasked(shown, keys));
   const request: VerdictRequest = {
     id: state.nextId(),
@@ -94,7 +97,10 @@ export function judge(state: GateState, held: Held, found: Reading): void {
     context: endShown ? { ...context, secretBefore: true } : context,
     anyEnd: state.endsMayRun,
     unproven: state.promptUnproven
-      ? { left: screen.modes.editorOn ? line.left : '', provable: !secret && canProve(state, shown) }
+      ? {
+          left: screen.modes.editorOn ? line.left : '',
+          provable: !secret && shown.text.trim() !== '' && canProve(state, shown),
+        }
       : undefined,
     at: time.outside(time.now),
     heldFor: time.since(held.since),
@@ -110,7 +116,12 @@ function ask(state: GateState, judged: Judged): void {
 }
 
 /** The line editor has proven that it has the line, or has not: the verdict is asked for with that. */
-export function proofOver(state: GateState, { judged }: ProvePhase, proven: boolean): void {
+export function proofOver(state: GateState, { what }: ProvePhase, proven: boolean): void {
+  if ('kind' in what) {
+    pasteProven(state, what, proven);
+    return;
+  }
+  const judged = what;
   const id = state.nextId();
   const unproven = proven ? undefined : { left: '', ...judged.request.unproven, provable: false };
   ask(state, {

@@ -3,9 +3,10 @@
 import { type KeyToken, KeyTokenizer } from '../terminal/keys.ts';
 import { forward } from './forwarding.ts';
 import type { GateState } from './gate-state.ts';
-import type { VerdictAnswer } from './gate-types.ts';
-import { lineOnScreen } from './line-start.ts';
+import type { VerdictAnswer, VerdictRequest } from './gate-types.ts';
+import { lineOnScreen, noteLineStart } from './line-start.ts';
 import type { PastePhase } from './phases.ts';
+import { canProve, startProof } from './proving.ts';
 import { takeBack } from './taking-back.ts';
 import { VERDICT_BOUND } from './timing.ts';
 
@@ -57,13 +58,20 @@ export function pastedAsKeys(state: GateState, content: Buffer): void {
 export function pasteJudged(state: GateState, phase: PastePhase, answer: VerdictAnswer): void {
   const { out } = state;
   state.phase = { kind: 'open' };
+  if (answer.kind === 'release' && phase.spoiled === true) {
+    const notice = 'Not pasted: nothing proves that a line editor takes it. Paste it line by line.';
+    pasteJudged(state, phase, { kind: 'block', notice });
+    return;
+  }
   switch (answer.kind) {
     case 'release':
       out.outcome(phase.id, 'released', '');
       passPaste(state, phase.tokens);
       return;
-    case 'block':
     case 'prove':
+      startProof(state, phase, answer.digits, answer.beyond);
+      return;
+    case 'block':
     case 'wait':
     case 'ask':
       out.outcome(phase.id, 'blocked', '');
@@ -82,6 +90,15 @@ export function pasteJudged(state: GateState, phase: PastePhase, answer: Verdict
   }
 }
 
+/** The line editor that is to take the paste has proven that it reads, or has not: the verdict is asked for with that. */
+export function pasteProven(state: GateState, phase: PastePhase, proven: boolean): void {
+  const id = state.nextId();
+  const unproven = proven ? undefined : { left: '', ...phase.request.unproven, provable: false };
+  const request = { ...phase.request, id, unproven };
+  state.phase = { ...phase, id, request, since: state.time.now, spoiled: !proven };
+  state.out.add({ kind: 'requestVerdict', request });
+}
+
 /** Waits for the verdict, within its bound. */
 export function pasteWaits(state: GateState, phase: PastePhase): boolean {
   if (state.time.since(phase.since) < VERDICT_BOUND) return false;
@@ -91,32 +108,32 @@ export function pasteWaits(state: GateState, phase: PastePhase): boolean {
 
 function askForPaste(state: GateState, tokens: readonly KeyToken[], content: Buffer): void {
   const { time } = state;
+  noteLineStart(state);
   const id = state.nextId();
   const before = state.line.keys.state;
   const typed = before.kind === 'known' ? (before.texts[0] ?? '') : lineOnScreen(state).text;
   const text = content.toString('utf8').replace(/\r\n?/g, '\n');
   const joined = `${typed}${text}`;
-  state.phase = { kind: 'judge-paste', id, tokens, since: time.now };
-  state.out.add({
-    kind: 'requestVerdict',
-    request: {
-      id,
-      what: 'paste',
-      reading: {
-        text: joined,
-        candidates: [...new Set([joined, text, ...text.split('\n')])].slice(0, MOST_CANDIDATES),
-        how: 'keys',
-        confidence: 1,
-        doubts: [],
-      },
-      preceding: [...state.command.lines],
-      context: state.context(false),
-      anyEnd: false,
-      unproven: undefined,
-      at: time.outside(time.now),
-      heldFor: 0,
+  const shown = lineOnScreen(state);
+  const request: VerdictRequest = {
+    id,
+    what: 'paste',
+    reading: {
+      text: joined,
+      candidates: [...new Set([joined, text, ...text.split('\n')])].slice(0, MOST_CANDIDATES),
+      how: 'keys',
+      confidence: 1,
+      doubts: [],
     },
-  });
+    preceding: [...state.command.lines],
+    context: state.context(false),
+    anyEnd: false,
+    unproven: state.promptUnproven ? { left: state.line.left, provable: canProve(state, shown) } : undefined,
+    at: time.outside(time.now),
+    heldFor: 0,
+  };
+  state.phase = { kind: 'judge-paste', id, tokens, request, since: time.now };
+  state.out.add({ kind: 'requestVerdict', request });
 }
 
 function passPaste(state: GateState, tokens: readonly KeyToken[]): void {

@@ -105,8 +105,12 @@ export interface ExpandPhase {
 export interface PastePhase {
   readonly kind: 'judge-paste';
   readonly id: number;
+  /** What is asked of the judge. */
+  readonly request: VerdictRequest;
   readonly tokens: readonly KeyToken[];
   readonly since: number;
+  /** What was to be a proof may have left something on the line: nothing can be pasted there. */
+  readonly spoiled?: boolean;
 }
 
 export interface AskPhase {
@@ -119,7 +123,8 @@ export interface AskPhase {
 
 export interface ProvePhase {
   readonly kind: 'prove';
-  readonly judged: Judged;
+  /** The line whose submit key is held, or the paste that waits. */
+  readonly what: Judged | PastePhase;
   readonly step: 'put-in' | 'taken-out';
   readonly since: number;
   /** The line as it stood, and where the cursor was in it. */

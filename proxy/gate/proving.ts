@@ -6,7 +6,7 @@
 import type { LineOnScreen } from '../terminal/line-reader.ts';
 import type { GateState } from './gate-state.ts';
 import { lineOnScreen } from './line-start.ts';
-import type { Judged, ProvePhase } from './phases.ts';
+import type { ProvePhase } from './phases.ts';
 import { PROOF_BOUND } from './timing.ts';
 
 /** In the form that a terminal which echoes it raw does not take for a movement. */
@@ -16,21 +16,28 @@ const ERASE = '\x7f';
 /** Longer lines take too many keys to go to their beginning. */
 const LONGEST = 16_384;
 
-/** Whether this line can be asked for. */
+/** Whether this line can be asked for. An empty one only proves who reads. */
 export function canProve(state: GateState, shown: LineOnScreen): boolean {
   const { line, proofs, screen, settings } = state;
   if (!settings.probes || line.viKeys || line.keys.quoting || !proofs.worthTrying) return false;
-  if (shown.cursor < 0 || shown.text.trim() === '' || shown.text.length > LONGEST) return false;
+  if (shown.cursor < 0 || shown.text.length > LONGEST) return false;
+  // What has the whole screen, and is no multiplexer, has no line: digits would go into somebody's text.
+  if (screen.alternate && !state.multiplexer.hasScreen(state.fact.foreground)) return false;
   return screen.modes.editorOn || !screen.modes.everEditor;
 }
 
-export function startProof(state: GateState, judged: Judged, digits: string, beyond: boolean): void {
+export function startProof(
+  state: GateState,
+  what: ProvePhase['what'],
+  digits: string,
+  beyond: boolean,
+): void {
   const stood = lineOnScreen(state);
   const back = Math.max(0, stood.cursor) + (beyond ? state.line.left.length : 0);
   state.out.toDevice(Buffer.from(`${LEFT.repeat(back)}${[...digits].join(LEFT)}`), 'gate');
   state.time.sentKey();
   const nonce = [...digits].reverse().join('');
-  state.phase = { kind: 'prove', judged, step: 'put-in', since: state.time.now, stood, nonce };
+  state.phase = { kind: 'prove', what, step: 'put-in', since: state.time.now, stood, nonce };
 }
 
 export function proved(state: GateState, phase: ProvePhase): 'waiting' | 'moved' | 'proven' | 'failed' {

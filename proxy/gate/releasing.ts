@@ -43,7 +43,7 @@ export function letGo(state: GateState, judged: Judged, bytes: Buffer, origin: '
     state.contexts.released(complete.text, line.anchor?.prompt ?? '');
   }
   state.mayLeave = true;
-  state.started ||= text.trim() !== '';
+  state.started ||= judged.reading.candidates.some((candidate) => candidate.trim() !== '');
   const { witness } = state;
   state.witness = undefined;
   // What was known of the terminal ends with what runs there.
