@@ -60,7 +60,8 @@ export function afterExpansion(state: GateState, phase: ExpandPhase): Probed {
   if (!time.mayAnswer(phase.since) && !time.isLate(phase.since, bound)) return WAITING;
   if (!time.isQuiet(phase.since, true) && !time.isLate(phase.since, SETTLE_BOUND)) return WAITING;
   const shown = lineOnScreen(state);
-  if (agreed(shown, line.keys.state) === undefined) line.keys.forget('redrawn');
+  if (line.keys.state.kind === 'known' && agreed(shown, line.keys.state) === undefined)
+    line.keys.forget('redrawn');
   const reading = weighed(state, { screen: shown, redrawn: undefined, doubts: [] });
   const way = redrawWay(state, reading);
   if (way !== undefined) return startRedraw(state, phase.held, shown, way);

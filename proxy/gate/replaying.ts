@@ -30,7 +30,8 @@ function canReplay(state: GateState, reading: Reading, text: string): boolean {
   if (reading.doubts.includes('no-echo')) return false;
   // Rows that only the screen shows are output as long as the editor was not seen to draw them.
   if (reading.how === 'screen' && reading.text.includes('\n')) {
-    if (!state.line.rowsDrawn || reading.doubts.includes('mismatch')) return false;
+    const { keys, rowsDrawn } = state.line;
+    if (!rowsDrawn || keys.completed || reading.doubts.includes('mismatch')) return false;
   }
   if (state.reader !== 'prompt' || reading.text.trim() === '') return false;
   // Whatever looks like a prompt: the device says that something else reads.

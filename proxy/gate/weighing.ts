@@ -21,7 +21,7 @@ export function reportShown(state: GateState, screen: LineOnScreen): boolean {
 /** What all the witnesses say together. */
 export function weighed(state: GateState, shown: Shown): Reading {
   const keys = state.line.keys.state;
-  const reading = fuse({ ...shown, keys, plain: state.plain });
+  const reading = fuse({ ...shown, keys, plain: state.plain, listBelow: state.line.keys.onlyCompleted });
   const { report } = state.line;
   if (report === undefined) return reading;
   return withReport(reading, shown, report.text, keys.kind === 'known' && keys.texts.includes(report.text));

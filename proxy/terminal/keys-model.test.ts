@@ -40,6 +40,16 @@ describe('the keys model', () => {
     expect(texts(input)).toEqual([`unknown: ${because}`]);
   });
 
+  test.each([
+    ['cat al\t', true],
+    ['cat al\t\t', true],
+    ['\x1b[A\t', false],
+    ['cat al\t\x12', false],
+    ['cat al', false],
+  ])('says whether completions are all that it does not know after %j', (input, only) => {
+    expect(after(input).onlyCompleted).toBe(only);
+  });
+
   test('where editors disagree it keeps every possibility', () => {
     expect(new Set(texts('one two\x1b[D\x15'))).toEqual(new Set(['o', '']));
   });

@@ -65,6 +65,8 @@ export type EditKind = 'typing' | 'erasing' | 'editing';
 export class KeysModel {
   #lines: Line[] = [];
   #unknown: UnknownBecause | undefined;
+  /** Everything that made the line unknown. */
+  readonly #causes = new Set<UnknownBecause>();
   #tail: string[] | undefined = [];
   #quoteNext = false;
   #length = 0;
@@ -79,6 +81,7 @@ export class KeysModel {
   reset(): void {
     this.#lines = DIALECTS.map((dialect) => ({ dialect, before: [], after: [], kill: [] }));
     this.#unknown = undefined;
+    this.#causes.clear();
     this.#tail = [];
     this.#quoteNext = false;
     this.#length = 0;
@@ -117,6 +120,16 @@ export class KeysModel {
   /** A search of the history was started, and nothing since says more of the line. */
   get searching(): boolean {
     return this.#unknown === 'search';
+  }
+
+  /** A completion was asked for, which may have left a list below the line. */
+  get completed(): boolean {
+    return this.#causes.has('completion');
+  }
+
+  /** Completions are all that is not known of the line: it has no rows but those that were typed. */
+  get onlyCompleted(): boolean {
+    return this.completed && this.#causes.size === 1;
   }
 
   /** Nothing is on the line for certain. */
@@ -159,6 +172,7 @@ export class KeysModel {
   /** The caller saw the line change without a key (a redraw by the program, an expansion it asked for). */
   forget(because: UnknownBecause): void {
     this.#unknown ??= because;
+    this.#causes.add(because);
     this.#tail = [];
   }
 
@@ -211,6 +225,7 @@ export class KeysModel {
 
   #lose(because: UnknownBecause): void {
     this.#unknown = because;
+    this.#causes.add(because);
     this.#tail = [];
     this.#quoteNext = false;
   }

@@ -62,6 +62,15 @@ describe('a buffer of several rows whose cursor stands in the first', () => {
     expect(reading.doubts).toContain('rows');
   });
 
+  test('is read without them, and judged with them, where only completions were asked for', () => {
+    const keys = { kind: 'unknown', because: 'completion', tail: '' } as const;
+    const shown = { screen: line('echo "one'), redrawn: drawn, keys, plain: false, doubts: [] };
+    const reading = fuse({ ...shown, listBelow: true });
+    expect(reading.text).toBe('echo "one');
+    expect(reading.confidence).toBeGreaterThanOrEqual(CERTAIN);
+    expect(reading.candidates).toContain('echo "one\ntwo"');
+  });
+
   test('is judged with them where keys and first row agree', () => {
     const keys = { kind: 'known', texts: ['echo "one'], cursors: [9] } as const;
     const reading = fuse({ screen: line('echo "one'), redrawn: drawn, keys, plain: false, doubts: [] });

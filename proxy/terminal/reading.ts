@@ -47,6 +47,8 @@ export interface Evidence {
   readonly keys: KeysState;
   /** No line editor was ever seen here: the terminal's own line editing, or nearly as simple a one, reads. */
   readonly plain: boolean;
+  /** What stands below the line can only be a list of completions. */
+  readonly listBelow?: boolean;
   /** What else is known of this moment. */
   readonly doubts: readonly Doubt[];
 }
@@ -226,7 +228,7 @@ export function fuse(evidence: Evidence): Reading {
     if (part !== undefined) return reading(part, 'exact', 0.95);
     for (const doubt of redrawn.doubts) doubts.add(doubt);
     // The cursor need not stand in the last row of a buffer that has several. Or it is a list of completions.
-    const whole = redrawn.withBelow;
+    const whole = evidence.listBelow === true ? undefined : redrawn.withBelow;
     if (whole !== undefined) doubts.add('rows');
     const same = essence(redrawn.text) === essence(screen.text);
     if (!same) doubts.add('redrawn-differently');
