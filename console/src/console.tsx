@@ -29,6 +29,8 @@ const Policies = lazy(() => import('./pages/policies.tsx'));
 const Directory = lazy(() => import('./pages/directory.tsx'));
 const Ratings = lazy(() => import('./pages/ratings.tsx'));
 const UserRating = lazy(() => import('./pages/ratings.tsx').then((page) => ({ default: page.UserRating })));
+const Postures = lazy(() => import('./pages/posture.tsx'));
+const UserPosture = lazy(() => import('./pages/posture.tsx').then((page) => ({ default: page.UserPosture })));
 const Behaviour = lazy(() => import('./pages/behaviour.tsx'));
 const Reauthentications = lazy(() =>
   import('./pages/behaviour.tsx').then((page) => ({ default: page.Reauthentications })),
@@ -38,6 +40,9 @@ const CredentialViews = lazy(() =>
   import('./pages/audit-queue.tsx').then((page) => ({ default: page.CredentialViews })),
 );
 const Findings = lazy(() => import('./pages/findings.tsx'));
+const ThreatPage = lazy(() => import('./pages/findings.tsx').then((page) => ({ default: page.ThreatPage })));
+const Exceptions = lazy(() => import('./pages/exceptions.tsx'));
+const Outputs = lazy(() => import('./pages/outputs.tsx'));
 const Settings = lazy(() => import('./pages/settings.tsx'));
 const Recordings = lazy(() => import('./pages/recordings.tsx'));
 const Changes = lazy(() => import('./pages/changes.tsx'));
@@ -72,6 +77,7 @@ const places: readonly Place[] = [
     page: <Recordings />,
   },
   { path: '/ratings', label: 'Users rating', part: 'Behaviour', needs: 'ratings.read', page: <Ratings /> },
+  { path: '/posture', label: 'User posture', part: 'Behaviour', needs: 'ratings.read', page: <Postures /> },
   {
     path: '/behaviour',
     label: 'Behaviour analysis',
@@ -96,6 +102,13 @@ const places: readonly Place[] = [
     page: <CredentialViews />,
   },
   { path: '/changes', label: 'Trail', part: 'Audit', needs: 'changes.read', page: <Changes /> },
+  {
+    path: '/exceptions',
+    label: 'Exception requests',
+    part: 'Rules and access',
+    needs: 'commands.read',
+    page: <Exceptions />,
+  },
   {
     path: '/policies',
     label: 'Policies',
@@ -131,6 +144,7 @@ const places: readonly Place[] = [
     needs: 'directory.read',
     page: <Directory kind="users" />,
   },
+  { path: '/outputs', label: 'SIEM outputs', part: 'System', needs: 'settings.read', page: <Outputs /> },
   { path: '/settings', label: 'Settings', part: 'System', needs: 'settings.read', page: <Settings /> },
 ];
 
@@ -138,6 +152,8 @@ const titleOf = (pathname: string): string => {
   if (pathname === '/account') return 'Your account';
   if (/^\/sessions\/./.test(pathname)) return 'Session';
   if (/^\/ratings\/./.test(pathname)) return 'Rating';
+  if (/^\/posture\/./.test(pathname)) return 'Posture';
+  if (/^\/findings\/./.test(pathname)) return 'Threat';
   return places.find(({ path }) => path === pathname)?.label ?? '';
 };
 
@@ -200,12 +216,12 @@ const Frame = ({ who }: { readonly who: Who }) => {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs" aria-label="Pages">
-        <ScrollArea type="auto" offsetScrollbars>
+        <ScrollArea type="auto">
           {PARTS.map((part) => {
             const pages = mine.filter((place) => place.part === part);
             return pages.length === 0 ? null : (
               <div key={part}>
-                <Text size="xs" c="dimmed" fw={600} px="sm" pt="sm" pb={2}>
+                <Text size="xs" c="dimmed" fw={600} px="sm" pt="xs" pb={2}>
                   {part}
                 </Text>
                 {pages.map(({ path, label }) => (
@@ -214,7 +230,7 @@ const Frame = ({ who }: { readonly who: Who }) => {
                     component={Link}
                     to={path}
                     label={label}
-                    py={5}
+                    py={3}
                     onClick={close}
                     active={pathname === path || (path !== '/' && pathname.startsWith(`${path}/`))}
                     aria-current={pathname === path ? 'page' : undefined}
@@ -235,7 +251,13 @@ const Frame = ({ who }: { readonly who: Who }) => {
               <Route path="/sessions/:id" element={<SessionPage />} />
             ) : null}
             {who.permissions.includes('ratings.read') ? (
-              <Route path="/ratings/:name" element={<UserRating />} />
+              <>
+                <Route path="/ratings/:name" element={<UserRating />} />
+                <Route path="/posture/:name" element={<UserPosture />} />
+              </>
+            ) : null}
+            {who.permissions.includes('findings.read') ? (
+              <Route path="/findings/:id" element={<ThreatPage />} />
             ) : null}
             <Route path="/account" element={<Account />} />
             <Route path="*" element={<Navigate to={mine[0]?.path ?? '/account'} replace />} />

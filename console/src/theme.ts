@@ -13,9 +13,14 @@ export const theme = createTheme({
   components: { Anchor: Anchor.extend({ defaultProps: { inherit: true } }) },
 });
 
-/** Mantine's own greys for secondary text are too faint for AA. */
+/** Mantine's own greys for secondary text, and its oranges and yellows on white, are too faint for AA. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { '--mantine-color-dimmed': '#5c636a', '--mantine-color-placeholder': '#5c636a' },
+  light: {
+    '--mantine-color-dimmed': '#5c636a',
+    '--mantine-color-placeholder': '#5c636a',
+    '--mantine-color-orange-outline': '#a33a05',
+    '--mantine-color-yellow-outline': '#7a5800',
+  },
   dark: { '--mantine-color-dimmed': '#a6adb4', '--mantine-color-placeholder': '#a6adb4' },
 });

@@ -1,12 +1,15 @@
 // The console in a real browser, beside a gateway with real sessions: each page as it is used, what it looks like to axe in
 // both colour schemes, and that nothing a user or a device chose gets out of its place as text.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import xterm from '@xterm/headless';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiCaller, apiUrl } from '../api/caller.ts';
-import { eventually } from '../gateway/gateway-events.ts';
+import { ApiCaller, apiUrl, rowOf } from '../api/caller.ts';
+import { eventually, logLines } from '../gateway/gateway-events.ts';
 import { haveSshd } from '../harness/need.ts';
+import { freePort } from '../harness/scratch.ts';
 import { openSite, type Site } from '../harness/site.ts';
+import { Collector } from '../siem/collectors.ts';
 import { buildConsole, ConsoleBrowser, haveChromium } from './browser.ts';
 
 const password = 'dana-has-a-password';
@@ -16,10 +19,35 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
   let site: Site;
   let browser: ConsoleBrowser;
   let dana: ApiCaller;
+  let collector: Collector;
   beforeAll(async () => {
     buildConsole();
+    collector = await Collector.open(0);
+    const closed = await freePort();
     site = await openSite({
-      gateway: { admin: { listen: '127.0.0.1:0' }, ssh: { workers: 1 } },
+      gateway: {
+        admin: { listen: '127.0.0.1:0' },
+        ssh: { workers: 1 },
+        config: {
+          siem: {
+            outputs: [
+              {
+                name: 'taker',
+                kind: 'syslog',
+                transport: 'tcp',
+                address: `127.0.0.1:${collector.port}`,
+                events: ['user-disabled'],
+              },
+              {
+                name: 'nobody',
+                kind: 'webhook',
+                url: `http://127.0.0.1:${closed}/`,
+                events: ['user-disabled'],
+              },
+            ],
+          },
+        },
+      },
       directory: () => ({
         users: [{ name: 'dana', password, roles: ['administrator', 'auditor'] }],
       }),
@@ -31,6 +59,7 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
     await site?.[Symbol.asyncDispose]();
+    await collector?.[Symbol.asyncDispose]();
   });
 
   const heading = (name: string | RegExp) => browser.page.getByRole('heading', { level: 1, name });
@@ -85,8 +114,10 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
     await terminal.until('device$ ');
     terminal.type('for i in 1 2 3; do printf "\\033[3%smline-%s\\033[0m\\n" $i $i; done\r');
     await terminal.until('line-3');
+    await terminal.until('device$ ');
     terminal.type(`${HOSTILE}\r`);
     await terminal.until('onerror');
+    await terminal.until('device$ ');
     terminal.type('printf "\\033[2J\\033[5;10Hplaced-$((6*7))"\r');
     await terminal.until('placed-42');
     terminal.type('exit\r');
@@ -159,7 +190,7 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Export CSV' }).click();
     const csv = readFileSync(await (await saved).path(), 'utf8');
-    expect(csv.split('\r\n')[0]).toBe('At,User,Device,Command,Outcome,Rule,Criticality,Read');
+    expect(csv.split('\r\n')[0]).toBe('At,User,Device,Command,Outcome,Rule,Criticality,Points,Read');
     expect(csv).toContain('alice');
     for (const view of ['By command', 'By device', 'By credential', 'By user', 'Sessions with occurrences']) {
       await page.getByText(view, { exact: true }).click();
@@ -192,6 +223,199 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
     await page.getByRole('button', { name: 'Difference' }).click();
     await page.getByText('The same as what is in force.').waitFor();
     found.push(...(await browser.audit('policies-history')));
+  });
+
+  it('plays beside what was moved, what was stopped, and how the risk went', async () => {
+    const { page } = browser;
+    writeFileSync(
+      join(site.gateway.folder, 'policies', 'words.yaml'),
+      'name: words\nrules:\n  - name: no word\n    match: ["echo forbidden **"]\n    action: block\n    criticality: high\n',
+    );
+    await eventually('the workers have both rules', () =>
+      logLines(site.gateway).find(({ event, rules }) => event === 'policy.loaded' && rules === 2),
+    );
+    const sent = site.scratch.path('sent.bin');
+    writeFileSync(sent, Buffer.alloc(300_000, 7));
+    const moved = await site.alice.sftp([`put ${sent} received.bin`]);
+    expect(moved.code, moved.stderr).toBe(0);
+    const [newest] = await dana.items('/api/sessions?limit=1');
+    const files = await eventually('the file is in the log with its hash', async () => {
+      const { body } = await dana.ask('GET', `/api/sessions/${String(newest?.['id'])}/transfers`);
+      const [file] = Array.isArray(body['files']) ? body['files'].map(rowOf) : [];
+      return file !== undefined && { session: String(newest?.['id']), hash: String(file['sha256']) };
+    });
+    await page.goto(`/sessions/${files.session}?tab=transfers`);
+    await page
+      .getByRole('table', { name: `files-${files.session}` })
+      .getByText(files.hash)
+      .waitFor();
+    await page.getByText('293.0 KiB').waitFor();
+    found.push(...(await browser.audit('session-transfers')));
+    await page.getByRole('tab', { name: 'Recording' }).click();
+    await page.getByText('Nothing was shown on a terminal').waitFor();
+    await page.getByRole('list', { name: 'Commands and events' }).getByText(files.hash).waitFor();
+
+    using terminal = site.alice.terminal();
+    await terminal.until('device$ ');
+    terminal.type('echo allowed\r');
+    await terminal.until('device$ ');
+    terminal.type('echo forbidden words\r');
+    await terminal.until('Not run');
+    await terminal.until('device$ ');
+    terminal.type('\x1d');
+    await terminal.until('q  back');
+    terminal.type('e');
+    await terminal.until('Why do you need it?');
+    terminal.type('words of \u202ealice\r');
+    await terminal.until('waits for an administrator');
+    terminal.type('q');
+    await terminal.until('\x1b[?1049l');
+    terminal.type('exit\r');
+    await terminal.ended();
+    const session = await eventually('the session has ended', async () => {
+      const [one] = await dana.items('/api/sessions?limit=1');
+      return one?.['live'] === false && one['id'] !== files.session && String(one['id']);
+    });
+    await page.goto(`/sessions/${session}`);
+    await page.getByRole('img', { name: /^3 commands and 0 transfers.*the risk reaches 5 points/ }).waitFor();
+    const list = page.getByRole('list', { name: 'Commands and events' });
+    await list.getByText('suspicious').waitFor();
+    await page.getByText('Commands', { exact: true }).last().click();
+    expect(await list.getByRole('listitem').allInnerTexts()).toEqual([
+      expect.stringContaining('echo allowed'),
+      expect.stringMatching(/echo forbidden words[\s\S]*blocked/i),
+      expect.stringContaining('exit'),
+    ]);
+    found.push(...(await browser.audit('session-risky')));
+    // By the keyboard: to the second command, from there on to the end, and still.
+    await page.keyboard.press('n');
+    await page.keyboard.press('n');
+    await list.locator('[aria-current="true"]').getByText('echo forbidden words').waitFor();
+    await page.getByRole('button', { name: 'Play' }).focus();
+    await page.keyboard.press('Space');
+    await list.locator('[aria-current="true"]').getByText('exit').waitFor();
+    await page.getByRole('tab', { name: 'Risk' }).click();
+    await page
+      .getByRole('table', { name: 'Steps of the risk' })
+      .getByText('commands that met rules')
+      .waitFor();
+    found.push(...(await browser.audit('session-risk')));
+  });
+
+  it('shows how everybody stands and one user, sorted by the server', async () => {
+    const { page } = browser;
+    await page.goto('/posture');
+    await heading('User posture').waitFor();
+    await page.getByRole('img', { name: 'Sessions over time, as usual and suspicious' }).waitFor();
+    const users = page.getByRole('table', { name: 'posture', exact: true });
+    await users.getByRole('link', { name: 'alice' }).waitFor();
+    found.push(...(await browser.audit('posture')));
+    const sorted = page.waitForRequest((request) => request.url().includes('sort=commands&order=asc'));
+    await users.getByRole('button', { name: 'Commands' }).click();
+    await sorted;
+    await users.getByRole('link', { name: 'alice' }).click();
+    await heading('Posture of alice').waitFor();
+    await page.getByRole('table', { name: 'Devices' }).getByText('web1').waitFor();
+    await page.getByRole('img', { name: 'The rating over time, of 10' }).waitFor();
+    found.push(...(await browser.audit('posture-of-alice')));
+    await page.goto('/posture/nobody');
+    await page.getByRole('alert').first().waitFor();
+  });
+
+  it('draws who reached what from where around a threat, by keys too, and keeps what was made of it', async () => {
+    const { page } = browser;
+    const at = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+    const paris = { source: '192.0.2.1', country: 'FR', latitude: 48.9, longitude: 2.4 };
+    const tokyo = { source: '203.0.113.7', country: 'JP', latitude: 35.7, longitude: 139.7 };
+    const signIns = [
+      ...Array.from({ length: 40 }, (_, day) => ({ at: at(24 * (day + 2)), ...paris })),
+      { at: at(2), ...paris },
+      { at: at(1), ...tokyo },
+    ];
+    const file = site.scratch.path('sign-ins.jsonl');
+    writeFileSync(
+      file,
+      signIns.map((one) => JSON.stringify({ user: 'alice', system: 'mail', ...one })).join('\n'),
+    );
+    for (const words of [
+      ['finding', 'import', file],
+      ['finding', 'scan'],
+    ]) {
+      const told = await site.gateway.sallyport(words);
+      expect(told.code, told.stderr).toBe(0);
+    }
+    await page.goto('/findings');
+    await page.getByRole('table', { name: 'threats' }).getByRole('link').first().click();
+    await heading('Compromised account: alice').waitFor();
+    await page
+      .getByRole('list', { name: 'What happened around it' })
+      .getByText('impossible travel')
+      .waitFor();
+    found.push(...(await browser.audit('threat')));
+    await page.getByRole('tab', { name: 'Who reached what from where' }).click();
+    const graph = page.getByRole('group', { name: 'Connections' });
+    const device = graph.getByRole('button', { name: 'web1', exact: false }).last();
+    await device.waitFor();
+    const edges = page.getByRole('table', { name: 'connections' }).getByRole('row');
+    const all = await edges.count();
+    found.push(...(await browser.audit('threat-graph')));
+    await device.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('status').getByText('device web1').waitFor();
+    expect(await edges.count()).toBeLessThan(all);
+    await page.getByLabel('Case').fill('SEC-1');
+    await page.getByLabel('Note').fill('asked \u202ealice');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('tab', { name: 'What was made of it' }).click();
+    await page.getByRole('list', { name: 'What was made of it' }).getByText('case SEC-1').waitFor();
+    await page.getByText('asked \\u{202e}alice').waitFor();
+    await page.goto('/findings?tab=findings');
+    await page.getByRole('table', { name: 'findings' }).getByText('9705 km apart').waitFor();
+    await page.getByRole('button', { name: /^\d/ }).first().click();
+    await page.getByRole('dialog').getByRole('group', { name: 'Connections' }).waitFor();
+    await page.goto('/findings?tab=report');
+    await page.getByText('Compromised account: alice').waitFor();
+  });
+
+  it('decides what engineers ask for from their terminals', async () => {
+    const { page } = browser;
+    await page.goto('/exceptions');
+    await page.getByRole('cell', { name: 'echo forbidden words' }).waitFor();
+    found.push(...(await browser.audit('exceptions', 'alike')));
+    await page.getByRole('table', { name: 'exceptions' }).getByRole('button', { name: /^\d/ }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Stopped by words/no word').waitFor();
+    await dialog.getByLabel(/^Why/).fill('Not before noon.');
+    found.push(...(await browser.audit('exception')));
+    await dialog.getByRole('button', { name: 'Decline' }).click();
+    await dialog.getByText('declined', { exact: true }).waitFor();
+    expect(await dialog.getByRole('button', { name: 'Grant' }).count()).toBe(0);
+    const [request] = await dana.items('/api/exceptions');
+    expect(request).toMatchObject({ state: 'declined', comment: 'Not before noon.' });
+  });
+
+  it('says how outputs stand, sends a test event, and names default auditors', async () => {
+    const { page } = browser;
+    await page.goto('/outputs');
+    await heading('SIEM outputs').waitFor();
+    await page.getByRole('heading', { name: 'taker' }).waitFor();
+    await page.getByRole('button', { name: 'Send a test event to taker' }).click();
+    await page.getByText(/^The receiver took it, within \d+ ms\.$/).waitFor();
+    expect(collector.messages.join()).toContain('setting siem.outputs.taker changed');
+    await page.getByRole('button', { name: 'Send a test event to nobody' }).click();
+    await page.getByText(/^It was not taken: /).waitFor();
+    found.push(...(await browser.audit('outputs')));
+    await page.goto('/audit-queue');
+    await page.getByRole('button', { name: 'Default auditors' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog
+      .getByText('everybody with the role auditor gets what is submitted. Now that is dana.')
+      .waitFor();
+    await dialog.getByLabel('Default auditors').fill('dana');
+    await page.keyboard.press('Enter');
+    found.push(...(await browser.audit('default-auditors')));
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByText('Those named here get what is submitted. Now that is dana.').waitFor();
   });
 
   it('makes and changes a device by the keyboard alone', async () => {
@@ -240,7 +464,6 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
       ['/reauthentications', 'Re-authentications', 'Nobody was asked'],
       ['/credential-views', 'Credential views', 'Nobody has looked at a credential'],
       ['/audit-queue', 'Audit queue', 'Nothing to audit'],
-      ['/findings', 'Findings', 'Nothing was found'],
     ] as const) {
       await page.goto(path);
       await heading(title).waitFor();
@@ -262,6 +485,28 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
     await page.getByText('Just now').or(page.getByText('Users by commands today')).first().waitFor();
     await page.locator('.recharts-surface').first().waitFor();
     found.push(...(await browser.audit('overview')));
+  });
+
+  it('tells what became of a rotation, and takes the proof of whoever is asked for one', async () => {
+    const { page } = browser;
+    await page.goto('/credentials');
+    await page.getByRole('button', { name: 'Edit web1-login' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('It has not been rotated yet.').waitFor();
+    await dialog.getByRole('button', { name: 'Rotate now' }).click();
+    await dialog.getByText('Failed: the old secret stays.').waitFor();
+    await dialog.getByRole('table', { name: 'Rotations' }).getByText('failed').waitFor();
+    found.push(...(await browser.audit('rotation')));
+    const asked = await dana.ask('POST', '/api/users/dana/reauthentication', { reason: 'to be sure' });
+    expect(asked.status).toBe(200);
+    await page.goto('/account');
+    await page.getByLabel(/^Your password/).fill('wrong');
+    found.push(...(await browser.audit('account-asked')));
+    await page.getByRole('button', { name: 'It is me' }).click();
+    await page.getByRole('alert', { name: /^This does not prove/ }).waitFor();
+    await page.getByLabel(/^Your password/).fill(password);
+    await page.getByRole('button', { name: 'It is me' }).click();
+    await page.getByText('Thank you: that was proved').waitFor();
   });
 
   it('has no barrier that axe knows of, and no page did what it must not', () => {

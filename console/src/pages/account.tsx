@@ -9,6 +9,7 @@ import {
   Code,
   Group,
   NumberInput,
+  PasswordInput,
   Stack,
   Table,
   Text,
@@ -199,6 +200,89 @@ const MySessions = () => {
   );
 };
 
+/** What one is asked oneself: proving it here lets one's own held sessions go on. */
+const Proof = () => {
+  const queries = useQueryClient();
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const asked = useQuery({
+    queryKey: ['my-reauthentication'],
+    queryFn: () => taken(api.GET('/api/me/reauthentication')),
+    refetchInterval: 5_000,
+  });
+  const prove = useMutation({
+    mutationFn: () =>
+      taken(
+        api.POST('/api/me/reauthentication', {
+          body: { ...(password === '' ? {} : { password }), ...(code === '' ? {} : { code }) },
+        }),
+      ),
+    onSettled: () => {
+      setPassword('');
+      setCode('');
+      return queries.invalidateQueries({ queryKey: ['my-reauthentication'] });
+    },
+  });
+  const { waiting = [], questions = [] } = asked.data ?? {};
+  if (waiting.length === 0)
+    return prove.isSuccess ? (
+      <Alert color="teal" variant="outline" role="status" title="Thank you: that was proved">
+        Sessions of yours that were held go on.
+      </Alert>
+    ) : null;
+  return (
+    <Alert color="orange" variant="outline" title="Prove that it is you">
+      {waiting.map((one) => (
+        <Text size="sm" key={one.id}>
+          <Moment at={one.askedAt} />: <Untrusted text={one.because} limit={300} />
+        </Text>
+      ))}
+      {questions.length === 0 ? (
+        <Text size="sm" mt="sm">
+          It can’t be proved here: you have neither a password nor one-time codes. Prove it in the session
+          itself, or ask an administrator.
+        </Text>
+      ) : (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            prove.mutate();
+          }}
+        >
+          <Stack mt="sm" gap="sm" maw={360}>
+            {questions.includes('password') ? (
+              <PasswordInput
+                label="Your password"
+                required
+                autoComplete="current-password"
+                value={password}
+                onChange={(event) => setPassword(event.currentTarget.value)}
+                visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
+              />
+            ) : null}
+            {questions.includes('totp') ? (
+              <TextInput
+                label="Your one-time code"
+                required
+                inputMode="numeric"
+                autoComplete="one-time-code"
+                value={code}
+                onChange={(event) => setCode(event.currentTarget.value)}
+              />
+            ) : null}
+            <Group>
+              <Button type="submit" loading={prove.isPending}>
+                It is me
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+      {prove.isError ? <Told error={prove.error} /> : null}
+    </Alert>
+  );
+};
+
 const Account = () => {
   const who = useContext(WhoContext);
   return (
@@ -213,6 +297,7 @@ const Account = () => {
           </Badge>
         ))}
       </Group>
+      <Proof />
       <MySessions />
       <Tokens />
     </Page>

@@ -1,11 +1,11 @@
 // What auditors are to look at: the entry with its history, comments, and the audited mark; and who looked at credentials.
-import { Anchor, Badge, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Anchor, Badge, Button, Group, Modal, Stack, TagsInput, Text, Textarea } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
-import { api, type Shapes, taken } from '../api/client.ts';
+import { api, type Shapes, taken, takenWithTag } from '../api/client.ts';
 import { onePage, usePages } from '../parts/pages.ts';
-import { type Column, Filters, Listed, SINCE, useFilters, useOpened } from '../parts/table.tsx';
+import { type Column, Filters, Listed, SINCE, useFilters, useOpened, useOrder } from '../parts/table.tsx';
 import { Moment, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
@@ -92,6 +92,71 @@ const Detail = ({ id, close }: { readonly id: string; readonly close: () => void
   );
 };
 
+/** Who gets what is submitted from now on. */
+const DefaultAuditors = () => {
+  const may = useMay();
+  const queries = useQueryClient();
+  const [typed, setTyped] = useState<string[]>();
+  const auditors = useQuery({
+    queryKey: ['default-auditors'],
+    queryFn: () => takenWithTag(api.GET('/api/default-auditors')),
+  });
+  const save = useMutation({
+    mutationFn: (names: string[]) =>
+      taken(
+        api.PUT('/api/default-auditors', {
+          params: { header: { 'If-Match': auditors.data?.tag ?? '*' } },
+          body: { names },
+        }),
+      ),
+    onSuccess: () => setTyped(undefined),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['default-auditors'] }),
+  });
+  return (
+    <Shown query={auditors}>
+      {({ data: { items, effective } }) => (
+        <Stack gap="sm">
+          <Text size="sm">
+            {items.length === 0
+              ? 'Nobody is named: everybody with the role auditor gets what is submitted. '
+              : 'Those named here get what is submitted. '}
+            Now that is <Untrusted text={effective.join(', ') || 'nobody'} limit={500} />.
+          </Text>
+          {items
+            .filter(({ active }) => !active)
+            .map(({ name }) => (
+              <Text key={name} size="sm">
+                <Untrusted text={name} /> is disabled, gone, or no auditor any more, and gets nothing.
+              </Text>
+            ))}
+          {may('directory.write') ? (
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                save.mutate(typed ?? items.map(({ name }) => name));
+              }}
+            >
+              <Group align="end">
+                <TagsInput
+                  label="Default auditors"
+                  description="Names of users with the role auditor; Enter after each"
+                  miw={320}
+                  value={typed ?? items.map(({ name }) => name)}
+                  onChange={setTyped}
+                />
+                <Button type="submit" disabled={typed === undefined} loading={save.isPending}>
+                  Save
+                </Button>
+              </Group>
+            </form>
+          ) : null}
+          {save.isError ? <Told error={save.error} /> : null}
+        </Stack>
+      )}
+    </Shown>
+  );
+};
+
 const queueFilters = [
   SINCE,
   { key: 'user', label: 'User' },
@@ -108,15 +173,12 @@ const queueFilters = [
 const AuditQueue = () => {
   const asked = useFilters(queueFilters);
   const [open, show] = useOpened('entry');
-  const list = usePages(
-    ['audit-queue', asked],
-    (after) => taken(api.GET('/api/audit-queue', { params: { query: { ...asked, ...onePage(after) } } })),
-    { every: 15_000 },
-  );
+  const [naming, setNaming] = useState(false);
   const columns: readonly Column<Entry>[] = [
     {
       key: 'submittedAt',
       label: 'Submitted',
+      sort: 'submitted',
       cell: (row) => (
         <Anchor component="button" type="button" onClick={() => show(row.id)}>
           <Moment at={row.submittedAt} />
@@ -132,7 +194,14 @@ const AuditQueue = () => {
       cell: (row) => <Untrusted text={row.reason} limit={200} />,
       value: (row) => row.reason,
     },
-    { key: 'score', label: 'Points', numeric: true, cell: (row) => row.score, value: (row) => row.score },
+    {
+      key: 'score',
+      label: 'Points',
+      numeric: true,
+      sort: 'score',
+      cell: (row) => row.score,
+      value: (row) => row.score,
+    },
     {
       key: 'state',
       label: 'State',
@@ -150,8 +219,22 @@ const AuditQueue = () => {
       value: (row) => row.auditedBy,
     },
   ];
+  const order = useOrder(columns);
+  const list = usePages(
+    ['audit-queue', asked, order],
+    (after) =>
+      taken(api.GET('/api/audit-queue', { params: { query: { ...asked, ...order, ...onePage(after) } } })),
+    { every: 15_000 },
+  );
   return (
-    <Page title="Audit queue">
+    <Page
+      title="Audit queue"
+      actions={
+        <Button variant="default" onClick={() => setNaming(true)}>
+          Default auditors
+        </Button>
+      }
+    >
       <Filters filters={queueFilters} />
       <Listed
         name="audit-queue"
@@ -173,6 +256,15 @@ const AuditQueue = () => {
         closeButtonProps={{ 'aria-label': 'Close' }}
       >
         {open === null ? null : <Detail id={open} close={() => show(null)} />}
+      </Modal>
+      <Modal
+        opened={naming}
+        onClose={() => setNaming(false)}
+        title="Who gets what is submitted"
+        size="lg"
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        {naming ? <DefaultAuditors /> : null}
       </Modal>
     </Page>
   );

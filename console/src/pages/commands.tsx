@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useSearchParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
 import { onePage, usePages } from '../parts/pages.ts';
-import { type Column, DataTable, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
+import { type Column, DataTable, Filters, Listed, SINCE, useFilters, useOrder } from '../parts/table.tsx';
 import { CommandText, Criticality, Moment, Outcome, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown } from '../parts/told.tsx';
 
@@ -15,6 +15,7 @@ const columns: readonly Column<Command>[] = [
   {
     key: 'at',
     label: 'At',
+    sort: 'at',
     cell: (row) => (
       <Anchor component={Link} to={`/sessions/${row.session}?at=${row.second}`}>
         <Moment at={row.at} />
@@ -53,6 +54,7 @@ const columns: readonly Column<Command>[] = [
     cell: (row) => <Criticality level={row.criticality} />,
     value: (row) => row.criticality,
   },
+  { key: 'points', label: 'Points', numeric: true, cell: (row) => row.points, value: (row) => row.points },
   { key: 'how', label: 'Read', cell: (row) => row.how, value: (row) => row.how },
 ];
 
@@ -147,9 +149,12 @@ const nothing = (
 
 const Log = () => {
   const asked = useFilters(all);
+  const { order } = useOrder(columns);
+  const wanted = order === 'asc' ? ('oldest-first' as const) : ('newest-first' as const);
   const list = usePages(
-    ['commands', asked],
-    (after) => taken(api.GET('/api/commands', { params: { query: { ...asked, ...onePage(after) } } })),
+    ['commands', asked, wanted],
+    (after) =>
+      taken(api.GET('/api/commands', { params: { query: { ...asked, order: wanted, ...onePage(after) } } })),
     { every: 10_000 },
   );
   return <Listed name="commands" columns={columns} rowKey={({ id }) => id} list={list} nothing={nothing} />;

@@ -1,6 +1,18 @@
 // Users, devices, credentials and grants: one page for each kind, with the same list and the same form for what is new and
 // what is changed. A change that somebody else has made meanwhile is told, never overwritten.
-import { Badge, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import {
+  Alert,
+  Badge,
+  Button,
+  Group,
+  Modal,
+  Select,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useSearchParams } from 'react-router';
@@ -8,7 +20,7 @@ import { api, type Shapes, taken, takenWithTag } from '../api/client.ts';
 import { type Field, Form, list, number, secret, text, textOrNull, type Values } from '../parts/form.tsx';
 import { usePages } from '../parts/pages.ts';
 import { type Column, DataTable, Filters } from '../parts/table.tsx';
-import { Moment, Untrusted } from '../parts/text.tsx';
+import { inWords, Moment, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told, Waiting } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
 
@@ -324,6 +336,133 @@ const devices: Kind<Shapes['Device']> = {
   more: (device, done) => <ForgetKeys device={device} done={done} />,
 };
 
+const METHODS = [
+  { value: 'chpasswd', label: 'chpasswd, by an account that may' },
+  { value: 'sudo-chpasswd', label: 'sudo chpasswd, by an account that may' },
+  { value: 'passwd', label: 'passwd, by the account itself' },
+] as const;
+
+const OUTCOMES: Readonly<Record<string, { readonly color: string; readonly text: string }>> = {
+  done: { color: 'teal', text: 'Done: the new secret opens the account, and only the gateway knows it.' },
+  failed: { color: 'red', text: 'Failed: the old secret stays.' },
+  unverified: {
+    color: 'orange',
+    text: 'Nobody knows yet which secret holds: the gateway tries both, and settles it.',
+  },
+  running: { color: 'yellow', text: 'It goes on. What comes of it stands below.' },
+};
+
+/** A new secret on the device itself, and how earlier ones went. */
+const Rotation = ({ credential }: { readonly credential: Shapes['Credential'] }) => {
+  const queries = useQueryClient();
+  const [method, setMethod] = useState<string | null>(null);
+  const [by, setBy] = useState('');
+  const rotations = useQuery({
+    queryKey: ['rotations', credential.name],
+    queryFn: () =>
+      taken(api.GET('/api/rotations', { params: { query: { credential: credential.name, limit: '10' } } })),
+    refetchInterval: 5_000,
+  });
+  const rotate = useMutation({
+    mutationFn: () => {
+      const chosenMethod = METHODS.find(({ value }) => value === method)?.value;
+      return taken(
+        api.POST('/api/credentials/{name}/rotation', {
+          params: { path: { name: credential.name } },
+          body: {
+            ...(chosenMethod === undefined ? {} : { method: chosenMethod }),
+            ...(by.trim() === '' ? {} : { by: by.trim() }),
+          },
+        }),
+      );
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: ['rotations'] }),
+  });
+  const outcome = rotate.data === undefined ? undefined : OUTCOMES[rotate.data.outcome];
+  return (
+    <Stack gap="sm">
+      <Title order={3}>Rotation</Title>
+      <Text size="sm">
+        Gives the account a new secret on its device, proves that it opens it, and keeps it sealed.
+      </Text>
+      <Group align="end">
+        <Select
+          label="How"
+          placeholder="as fits"
+          clearable
+          clearButtonProps={{ 'aria-label': 'as fits' }}
+          data={[...METHODS]}
+          value={method}
+          onChange={setMethod}
+        />
+        <TextInput
+          label="By another credential"
+          placeholder="its own"
+          value={by}
+          onChange={(event) => setBy(event.currentTarget.value)}
+        />
+        <Button variant="default" loading={rotate.isPending} onClick={() => rotate.mutate()}>
+          Rotate now
+        </Button>
+      </Group>
+      {outcome === undefined ? null : (
+        <Alert variant="outline" color={outcome.color} role="status">
+          {outcome.text}
+          {rotate.data?.detail === '' ? null : (
+            <>
+              {' ('}
+              <Untrusted text={rotate.data?.detail ?? ''} limit={300} />)
+            </>
+          )}
+        </Alert>
+      )}
+      {rotate.isError ? <Told error={rotate.error} /> : null}
+      <Shown query={rotations}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Text size="sm" c="dimmed">
+              It has not been rotated yet.
+            </Text>
+          ) : (
+            <Table aria-label="Rotations">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th scope="col">Started</Table.Th>
+                  <Table.Th scope="col">By</Table.Th>
+                  <Table.Th scope="col">How</Table.Th>
+                  <Table.Th scope="col">State</Table.Th>
+                  <Table.Th scope="col">More</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {items.map((one) => (
+                  <Table.Tr key={one.id}>
+                    <Table.Td>
+                      <Moment at={one.startedAt} />
+                    </Table.Td>
+                    <Table.Td>
+                      <Untrusted text={one.actor} />
+                    </Table.Td>
+                    <Table.Td>{inWords(one.method)}</Table.Td>
+                    <Table.Td>
+                      <Badge variant="outline" color={OUTCOMES[one.state]?.color ?? 'gray'}>
+                        {one.state}
+                      </Badge>
+                    </Table.Td>
+                    <Table.Td>
+                      <Untrusted text={one.detail} limit={200} />
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          )
+        }
+      </Shown>
+    </Stack>
+  );
+};
+
 const credentials: Kind<Shapes['Credential']> = {
   title: 'Credentials',
   one: 'credential',
@@ -384,6 +523,7 @@ const credentials: Kind<Shapes['Credential']> = {
     taken(
       api.DELETE('/api/credentials/{name}', { params: { path: { name: of }, header: { 'If-Match': tag } } }),
     ),
+  more: (credential) => <Rotation credential={credential} />,
 };
 
 const grants: Kind<Shapes['Grant']> = {

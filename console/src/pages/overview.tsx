@@ -206,7 +206,7 @@ const LowestRatings = () => {
                 {items.map((one) => (
                   <Table.Tr key={one.user}>
                     <Table.Td>
-                      <Anchor component={Link} to={`/ratings/${encodeURIComponent(one.user)}`}>
+                      <Anchor component={Link} to={`/posture/${encodeURIComponent(one.user)}`}>
                         <Untrusted text={one.user} />
                       </Anchor>
                     </Table.Td>

@@ -1,13 +1,13 @@
 // Everybody's rating, the most suspicious first; and one user's: the curve, the ledger, the proof that it follows, and
 // asking the user to prove who they are.
-import { LineChart } from '@mantine/charts';
-import '@mantine/charts/styles.css';
 import { Anchor, Badge, Button, Card, Group, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
-import { type Column, DataTable } from '../parts/table.tsx';
+import { Lines } from '../parts/charts.tsx';
+import { onePage, usePages } from '../parts/pages.ts';
+import { type Column, DataTable, Filters, Listed, useFilters, useOrder } from '../parts/table.tsx';
 import { Moment, shownMoment, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
 import { useMay } from '../who.ts';
@@ -22,6 +22,7 @@ const number = (
   key,
   label,
   numeric: true,
+  ...(key === 'highRiskSessions' || key === 'blockedCommands' ? { sort: key } : {}),
   cell: (row) => row[key],
   value: (row) => row[key],
 });
@@ -41,6 +42,7 @@ const columns: readonly Column<Rating>[] = [
     key: 'rating',
     label: 'Rating',
     numeric: true,
+    sort: 'rating',
     cell: (row) => row.rating.toFixed(2),
     value: (row) => row.rating,
   },
@@ -58,6 +60,7 @@ const columns: readonly Column<Rating>[] = [
   {
     key: 'lastAccess',
     label: 'Last access',
+    sort: 'lastAccess',
     cell: (row) => <Moment at={row.lastAccess} />,
     value: (row) => row.lastAccess,
   },
@@ -190,18 +193,14 @@ export const UserRating = () => {
           ) : (
             <>
               <Card withBorder>
-                <div role="img" aria-label="The rating over time">
-                  <LineChart
-                    h={220}
-                    data={[...items]
-                      .reverse()
-                      .map((entry) => ({ at: shownMoment(entry.at), Rating: entry.after }))}
-                    dataKey="at"
-                    yAxisProps={{ domain: [0, 10] }}
-                    series={[{ name: 'Rating', color: 'cyan.7' }]}
-                    curveType="stepAfter"
-                  />
-                </div>
+                <Lines
+                  label="The rating over time"
+                  data={[...items]
+                    .reverse()
+                    .map((entry) => ({ of: shownMoment(entry.at), Rating: entry.after }))}
+                  top={10}
+                  series={[{ name: 'Rating', color: 'cyan.7' }]}
+                />
               </Card>
               <DataTable
                 name={`rating-of-${name}`}
@@ -217,29 +216,35 @@ export const UserRating = () => {
   );
 };
 
+const filters = [{ key: 'q', label: 'User' }];
+
 const Ratings = () => {
-  const ratings = useQuery({
-    queryKey: ['ratings'],
-    queryFn: () => taken(api.GET('/api/ratings', { params: { query: { limit: '500' } } })),
-    refetchInterval: 30_000,
-  });
+  const asked = useFilters(filters);
+  const order = useOrder(columns);
+  const list = usePages(
+    ['ratings', asked, order],
+    (after) =>
+      taken(api.GET('/api/ratings', { params: { query: { ...asked, ...order, ...onePage(after) } } })),
+    { every: 30_000 },
+  );
   return (
     <Page title="Users rating">
-      <Shown query={ratings}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty title="No users yet">
-              Everybody has a rating from their first day on. Add users under{' '}
-              <Anchor component={Link} to="/users" underline="always">
-                Users
-              </Anchor>
-              .
-            </Empty>
-          ) : (
-            <DataTable name="ratings" columns={columns} rows={items} rowKey={(row) => row.user} />
-          )
+      <Filters filters={filters} />
+      <Listed
+        name="ratings"
+        columns={columns}
+        rowKey={(row) => row.user}
+        list={list}
+        nothing={
+          <Empty title="No users">
+            Everybody has a rating from their first day on. Add users under{' '}
+            <Anchor component={Link} to="/users" underline="always">
+              Users
+            </Anchor>
+            .
+          </Empty>
         }
-      </Shown>
+      />
     </Page>
   );
 };

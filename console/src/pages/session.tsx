@@ -18,9 +18,10 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
+import { Fact } from '../parts/fact.tsx';
 import { usePages } from '../parts/pages.ts';
 import { Reasons, Standing } from '../parts/standing.tsx';
-import { type Column, DataTable } from '../parts/table.tsx';
+import { type Column, DataTable, useOpened } from '../parts/table.tsx';
 import {
   CommandText,
   inWords,
@@ -35,21 +36,12 @@ import { useMay } from '../who.ts';
 import { SessionState } from './sessions.tsx';
 
 const Player = lazy(() => import('../player/player.tsx'));
+const SessionTransfers = lazy(() => import('./session-transfers.tsx'));
+const RiskCurve = lazy(() => import('./session-risk.tsx'));
 const Live = lazy(() => import('../player/live.tsx'));
 
 type Session = Shapes['Session'];
 type Command = Shapes['AuditedCommand'];
-
-const Fact = ({ label, children }: { readonly label: string; readonly children: React.ReactNode }) => (
-  <div>
-    <Text size="xs" c="dimmed">
-      {label}
-    </Text>
-    <Text size="sm" component="div">
-      {children}
-    </Text>
-  </div>
-);
 
 const Facts = ({ session }: { readonly session: Session }) => (
   <Card withBorder>
@@ -318,6 +310,9 @@ const Risk = ({ session }: { readonly session: Session }) => {
             {shown.action === '' ? null : <Badge variant="outline">{shown.action}</Badge>}
           </Group>
           <Reasons risk={shown} />
+          <Suspense fallback={<Waiting />}>
+            <RiskCurve session={session.id} live={session.live} />
+          </Suspense>
           {shown.suspiciousAt !== null && shown.standing === 'suspicious' && may('ratings.write') ? (
             <Group>
               <Button variant="default" loading={expected.isPending} onClick={() => expected.mutate()}>
@@ -361,6 +356,7 @@ const SessionPage = () => {
   const { id = '' } = useParams();
   const may = useMay();
   const [search] = useSearchParams();
+  const [tab, setTab] = useOpened('tab');
   const at = Number(search.get('at') ?? '0');
   const session = useQuery({
     queryKey: ['session', id],
@@ -375,10 +371,11 @@ const SessionPage = () => {
           actions={shown.live && may('sessions.order') ? <Orders session={shown} /> : null}
         >
           <Facts session={shown} />
-          <Tabs defaultValue="screen" keepMounted={false}>
+          <Tabs value={tab ?? 'screen'} onChange={setTab} keepMounted={false}>
             <Tabs.List>
               <Tabs.Tab value="screen">{shown.live ? 'Live' : 'Recording'}</Tabs.Tab>
               {may('commands.read') ? <Tabs.Tab value="commands">Commands</Tabs.Tab> : null}
+              {may('commands.read') ? <Tabs.Tab value="transfers">Transfers</Tabs.Tab> : null}
               {may('ratings.read') ? <Tabs.Tab value="risk">Risk</Tabs.Tab> : null}
             </Tabs.List>
             <Tabs.Panel value="screen" pt="md">
@@ -387,6 +384,13 @@ const SessionPage = () => {
             {may('commands.read') ? (
               <Tabs.Panel value="commands" pt="md">
                 <Commands session={shown} />
+              </Tabs.Panel>
+            ) : null}
+            {may('commands.read') ? (
+              <Tabs.Panel value="transfers" pt="md">
+                <Suspense fallback={<Waiting />}>
+                  <SessionTransfers session={shown.id} live={shown.live} />
+                </Suspense>
               </Tabs.Panel>
             ) : null}
             {may('ratings.read') ? (

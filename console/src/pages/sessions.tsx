@@ -3,7 +3,7 @@ import { Anchor, Badge } from '@mantine/core';
 import { Link } from 'react-router';
 import { api, type Shapes, taken } from '../api/client.ts';
 import { onePage, usePages } from '../parts/pages.ts';
-import { type Column, Filters, Listed, SINCE, useFilters } from '../parts/table.tsx';
+import { type Column, Filters, Listed, SINCE, useFilters, useOrder } from '../parts/table.tsx';
 import { inWords, Moment, shownBytes, shownSeconds, Untrusted } from '../parts/text.tsx';
 import { Empty, Page } from '../parts/told.tsx';
 
@@ -41,6 +41,7 @@ const columns: readonly Column<Session>[] = [
   {
     key: 'startedAt',
     label: 'Started',
+    sort: 'started',
     cell: (session) => (
       <Anchor component={Link} to={`/sessions/${session.id}`}>
         <Moment at={session.startedAt} />
@@ -70,9 +71,25 @@ const columns: readonly Column<Session>[] = [
   {
     key: 'duration',
     label: 'Length',
+    sort: 'duration',
     numeric: true,
     cell: (session) => shownSeconds(seconds(session)),
     value: (session) => Math.round(seconds(session)),
+  },
+  {
+    key: 'risk',
+    label: 'Risk',
+    numeric: true,
+    sort: 'risk',
+    cell: (session) =>
+      session.suspicious ? (
+        <Badge color="red" variant="outline" title="suspicious">
+          {session.risk}
+        </Badge>
+      ) : (
+        (session.risk ?? '–')
+      ),
+    value: ({ risk }) => risk,
   },
   {
     key: 'bytes',
@@ -99,9 +116,11 @@ const filters = [
 
 const Sessions = () => {
   const asked = useFilters(filters);
+  const order = useOrder(columns);
   const list = usePages(
-    ['sessions', asked],
-    (after) => taken(api.GET('/api/sessions', { params: { query: { ...asked, ...onePage(after) } } })),
+    ['sessions', asked, order],
+    (after) =>
+      taken(api.GET('/api/sessions', { params: { query: { ...asked, ...order, ...onePage(after) } } })),
     { every: 10_000 },
   );
   return (

@@ -1,5 +1,5 @@
-// A table of what the API lists: sorted by a click on a heading, with the order in the page's address, more rows on demand,
-// and everything that is loaded as CSV. Filters are the page's, also in its address (Filters below). Listed is the whole
+// A table of what the API lists: sorted by a click on a heading, by the API where it can and else here over what is loaded,
+// with the order in the page's address; more rows on demand, and everything that is loaded as CSV. Filters are the page's, also in its address (Filters below). Listed is the whole
 // of it: what waits, what went wrong, what to do when there is nothing, or the table.
 import { Button, Group, Select, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { type ReactNode, useEffect, useState } from 'react';
@@ -15,7 +15,29 @@ export interface Column<T> {
   /** What it is sorted by and exported as. */
   readonly value: (row: T) => string | number | null;
   readonly numeric?: boolean;
+  /** What the API calls this order, where it sorts: the page then asks by useOrder, and rows stay as they come. */
+  readonly sort?: string;
 }
+
+/** Where the order stands in the page's address; a second table of a page has another place. */
+const ORDER_KEY = 'sort';
+
+/** The order in the page's address: a column's key, with `-` before it for the largest first. */
+const orderOf = (
+  search: URLSearchParams,
+  orderKey: string,
+): { readonly by: string; readonly descending: boolean } => {
+  const order = search.get(orderKey) ?? '';
+  return order.startsWith('-') ? { by: order.slice(1), descending: true } : { by: order, descending: false };
+};
+
+/** What the order in the page's address asks of the API; nothing where it is a column that is sorted here. */
+export const useOrder = <T,>(columns: readonly Column<T>[]): Readonly<Record<string, string>> => {
+  const [search] = useSearchParams();
+  const { by, descending } = orderOf(search, ORDER_KEY);
+  const sort = columns.find(({ key }) => key === by)?.sort;
+  return sort === undefined ? {} : { sort, order: descending ? 'desc' : 'asc' };
+};
 
 const compare = (a: string | number | null, b: string | number | null): number => {
   if (a === b) return 0;
@@ -54,6 +76,7 @@ export const DataTable = <T,>({
   rows,
   rowKey,
   more,
+  orderKey = ORDER_KEY,
 }: {
   /** Of the file that is exported. */
   readonly name: string;
@@ -62,20 +85,20 @@ export const DataTable = <T,>({
   readonly rowKey: (row: T) => string;
   /** Undefined: that is all. */
   readonly more?: (() => void) | undefined;
+  readonly orderKey?: string;
 }) => {
   const [search, setSearch] = useSearchParams();
-  const order = search.get('sort') ?? '';
-  const [by, descending] = order.startsWith('-') ? [order.slice(1), true] : [order, false];
+  const { by, descending } = orderOf(search, orderKey);
   const column = columns.find(({ key }) => key === by);
   const sorted =
-    column === undefined
+    column === undefined || column.sort !== undefined
       ? rows
       : [...rows].sort((a, b) => compare(column.value(a), column.value(b)) * (descending ? -1 : 1));
   const sortBy = (key: string): void => {
     setSearch(
       (now) => {
         const next = new URLSearchParams(now);
-        next.set('sort', by === key && !descending ? `-${key}` : key);
+        next.set(orderKey, by === key && !descending ? `-${key}` : key);
         return next;
       },
       { replace: true },
@@ -141,6 +164,8 @@ export interface Filter {
   readonly label: string;
   /** Undefined: free text. */
   readonly choices?: readonly { readonly value: string; readonly label: string }[];
+  /** What none chosen means; undefined: any. */
+  readonly none?: string;
 }
 
 /** Milliseconds without a key before a filter is applied. */
@@ -183,7 +208,13 @@ export const SINCE: Filter = {
   ],
 };
 
-const SPANS: Readonly<Record<string, number>> = { '1h': 1, '24h': 24, '7d': 7 * 24, '30d': 30 * 24 };
+const SPANS: Readonly<Record<string, number>> = {
+  '1h': 1,
+  '24h': 24,
+  '7d': 7 * 24,
+  '30d': 30 * 24,
+  '90d': 90 * 24,
+};
 
 /** The moment that a span before now names, to the minute, so that what is asked for stays the same for a while. */
 export const sinceOf = (span: string | null): string | undefined => {
@@ -203,7 +234,7 @@ export const useFilters = (filters: readonly Filter[]): Readonly<Record<string, 
   return asked;
 };
 
-/** Which one of the rows is looked at closer, by the page's address. */
+/** What of the page is open, by its address: one of the rows, a tab. */
 export const useOpened = (key: string): readonly [string | null, (id: string | null) => void] => {
   const [search, setSearch] = useSearchParams();
   const open = (id: string | null): void =>
@@ -248,7 +279,7 @@ export const Filters = ({ filters }: { readonly filters: readonly Filter[] }) =>
     );
   return (
     <Group align="end" gap="sm" role="search">
-      {filters.map(({ key, label, choices }) =>
+      {filters.map(({ key, label, choices, none }) =>
         choices === undefined ? (
           <TextFilter
             key={key}
@@ -262,7 +293,7 @@ export const Filters = ({ filters }: { readonly filters: readonly Filter[] }) =>
             size="xs"
             w={150}
             label={label}
-            placeholder="any"
+            placeholder={none ?? 'any'}
             clearable
             data={[...choices]}
             value={search.get(key)}

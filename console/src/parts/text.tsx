@@ -11,6 +11,13 @@ export const plainText = (text: string, limit = 2_000): string =>
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });
 
+/** Text of several lines, each safe to show. */
+export const plainLines = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => plainText(line))
+    .join('\n');
+
 export const Untrusted = ({ text, limit }: { readonly text: string; readonly limit?: number }) => (
   <bdi>{plainText(text, limit)}</bdi>
 );
@@ -79,6 +86,7 @@ const OUTCOME_COLOURS: Readonly<Record<string, string>> = {
   blocked: 'red',
   interrupted: 'red',
   alarm: 'red',
+  suspicious: 'red',
   refused: 'orange',
   declined: 'orange',
   asked: 'yellow',

@@ -6,6 +6,7 @@ import {
   Button,
   Card,
   Group,
+  SegmentedControl,
   Select,
   Slider,
   Stack,
@@ -13,17 +14,22 @@ import {
   Text,
   TextInput,
 } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
-import { useCallback, useEffect, useRef, useState } from 'react';
-import { plainText, shownSeconds } from '../parts/text.tsx';
+import { useQuery } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { api, taken } from '../api/client.ts';
+import { Outcome, plainText, shownSeconds } from '../parts/text.tsx';
 import { Told, Waiting } from '../parts/told.tsx';
+import { useMay } from '../who.ts';
+import { alignedRisk, type CourseMoment, courseOf, type RiskPoint, type Transfers } from './course.ts';
+import { usePlayerKeys } from './keys.ts';
 import { type Found, findText, piecesUntil, type Recording, readRecording, sizeAt } from './recording.ts';
 import { type Screen, TerminalScreen } from './screen.tsx';
+import { Timeline } from './timeline.tsx';
 
 const TICK = 40;
 /** Pauses are cut to so many seconds when they are skipped. */
 const LONGEST_PAUSE = 1.5;
-/** Characters written at once; the terminal draws between. */
+/** Times as fast. */
 const SPEEDS = ['0.5', '1', '2', '4', '8', '16'];
 
 type Loaded =
@@ -47,7 +53,58 @@ const useRecording = (session: string): Loaded => {
   return loaded;
 };
 
-const Playing = ({ recording, from }: { readonly recording: Recording; readonly from: number }) => {
+/** Which moments the list shows. */
+const LISTS = [
+  { value: 'all', label: 'All' },
+  { value: 'command', label: 'Commands' },
+  { value: 'transfer', label: 'Transfers' },
+  { value: 'risk', label: 'Risk' },
+] as const;
+
+/** Recordings that are shorter show tenths of seconds. */
+const SHORT = 600;
+
+const MomentLine = ({
+  mark,
+  clock,
+  current,
+  jump,
+}: {
+  readonly mark: CourseMoment;
+  readonly clock: (at: number) => string;
+  readonly current: boolean;
+  readonly jump: () => void;
+}) => (
+  <>
+    <Anchor
+      component="button"
+      type="button"
+      fz="sm"
+      ta="left"
+      fw={current ? 700 : 400}
+      aria-current={current ? 'true' : undefined}
+      onClick={jump}
+    >
+      {clock(mark.at)} <bdi>{plainText(mark.text, 120)}</bdi>
+    </Anchor>{' '}
+    {mark.outcome === undefined || mark.outcome === 'ran' ? null : <Outcome outcome={mark.outcome} />}
+    {mark.more.map((line) => (
+      <Text key={line} size="xs" c="dimmed" pl="md" className="command">
+        <bdi>{plainText(line, 300)}</bdi>
+      </Text>
+    ))}
+  </>
+);
+
+const Playing = ({
+  recording,
+  from,
+  course,
+}: {
+  readonly recording: Recording;
+  readonly from: number;
+  readonly course: Course;
+}) => {
   const screen = useRef<Screen>(null);
   /** How far the screen has been written. */
   const written = useRef({ pieces: 0, size: '' });
@@ -57,6 +114,7 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
   const [skips, setSkips] = useState(true);
   const [wanted, setWanted] = useState('');
   const [found, setFound] = useState<readonly Found[]>();
+  const [listed, setListed] = useState('all');
 
   const show = useCallback(
     (to: number): void => {
@@ -107,32 +165,57 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
   }, [playing, speed, skips, recording]);
 
   const jump = (to: number): void => setSecond(Math.max(0, Math.min(recording.end, to)));
-  const marks = recording.jumps.filter(({ kind }) => kind !== 'watched');
-  const nextMark = (): void => {
-    const next = marks.find(({ at }) => at > second + 0.05);
-    if (next !== undefined) jump(next.at + 0.02);
+  const clock = (at: number): string => shownSeconds(at, recording.end < SHORT);
+  const risk = useMemo(() => alignedRisk(recording.jumps, course.risk), [recording, course.risk]);
+  const moments = useMemo(
+    () => courseOf(recording.jumps, risk, course.transfers),
+    [recording, risk, course.transfers],
+  );
+  const timeline = useMemo(
+    () => ({
+      end: recording.end,
+      moments,
+      risk: risk ?? [],
+      suspiciousFrom: course.suspiciousFrom,
+    }),
+    [recording, moments, risk, course.suspiciousFrom],
+  );
+  const marks = listed === 'all' ? moments : moments.filter(({ kind }) => kind === listed);
+  const here = marks.findLastIndex(({ at }) => at <= second);
+  /** Just behind a moment, so that what it shows is there, and before the next. */
+  const goTo = (index: number): void => {
+    const [mark, next] = [marks[index], marks[index + 1]];
+    if (mark !== undefined)
+      jump(mark.at + Math.min(0.02, next === undefined ? 0.02 : (next.at - mark.at) / 2));
   };
+  const nextMark = (): void => goTo(here + 1);
   const previousMark = (): void => {
-    const before = marks.findLast(({ at }) => at < second - 0.5);
-    if (before !== undefined) jump(before.at + 0.02);
+    const passed = second - (marks[here]?.at ?? 0);
+    goTo(passed > 0.5 ? here : here - 1);
   };
   const toggle = (): void => {
     if (second >= recording.end) setSecond(0);
     setPlaying((now) => !now);
   };
-  useHotkeys([
-    ['space', toggle],
-    ['ArrowLeft', () => jump(second - 5)],
-    ['ArrowRight', () => jump(second + 5)],
-    ['n', nextMark],
-    ['p', previousMark],
-  ]);
-  const current = marks.findLast(({ at }) => at <= second);
+  usePlayerKeys({
+    ' ': toggle,
+    ArrowLeft: () => jump(second - 5),
+    ArrowRight: () => jump(second + 5),
+    n: nextMark,
+    p: previousMark,
+  });
+  const current = marks[here];
 
   return (
     <Group align="start" gap="md" wrap="wrap">
       <Stack gap="xs" style={{ flex: '1 1 640px', minWidth: 0 }}>
-        <TerminalScreen ref={screen} label="The recorded terminal" />
+        {recording.pieces.length === 0 ? (
+          <Text size="sm" c="dimmed">
+            Nothing was shown on a terminal in this session; what it did stands beside.
+          </Text>
+        ) : (
+          <TerminalScreen ref={screen} label="The recorded terminal" />
+        )}
         <Slider
           aria-label="Moment"
           thumbLabel="Moment"
@@ -141,9 +224,10 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
           step={0.1}
           value={second}
           onChange={jump}
-          label={(value) => shownSeconds(value)}
-          thumbProps={{ 'aria-valuetext': shownSeconds(second) }}
+          label={clock}
+          thumbProps={{ 'aria-valuetext': clock(second) }}
         />
+        <Timeline second={second} jump={jump} shown={timeline} />
         <Group gap="sm">
           <Button onClick={toggle} w={90}>
             {playing ? 'Pause' : 'Play'}
@@ -155,7 +239,7 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
             Next
           </Button>
           <Text size="sm" className="position">
-            {shownSeconds(second)} / {shownSeconds(recording.end)}
+            {clock(second)} / {clock(recording.end)}
           </Text>
           <Select
             aria-label="Speed"
@@ -195,9 +279,16 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
         </form>
         {found === undefined ? (
           <>
-            <Text size="sm" fw={600} mt="md" mb={4}>
-              Commands and events
-            </Text>
+            <SegmentedControl
+              aria-label="What is listed"
+              size="xs"
+              fullWidth
+              mt="md"
+              mb="xs"
+              data={[...LISTS]}
+              value={listed}
+              onChange={setListed}
+            />
             {marks.length === 0 ? (
               <Text size="sm" c="dimmed">
                 None in this session.
@@ -205,19 +296,14 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
             ) : (
               <ol className="marks" aria-label="Commands and events" style={{ paddingLeft: 0, margin: 0 }}>
                 {marks.map((mark, index) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a recording's marks never move
+                  // biome-ignore lint/suspicious/noArrayIndexKey: a recording's moments never move
                   <li key={index} style={{ listStyle: 'none' }}>
-                    <Anchor
-                      component="button"
-                      type="button"
-                      size="sm"
-                      ta="left"
-                      fw={mark === current ? 700 : 400}
-                      aria-current={mark === current ? 'true' : undefined}
-                      onClick={() => jump(mark.at + 0.02)}
-                    >
-                      {shownSeconds(mark.at)} {plainText(mark.label, 120)}
-                    </Anchor>
+                    <MomentLine
+                      mark={mark}
+                      clock={clock}
+                      current={mark === current}
+                      jump={() => goTo(index)}
+                    />
                   </li>
                 ))}
               </ol>
@@ -238,11 +324,11 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
                 key={one.id}
                 component="button"
                 type="button"
-                size="sm"
+                fz="sm"
                 ta="left"
                 onClick={() => jump(one.at)}
               >
-                {shownSeconds(one.at)} {plainText(one.text, 120)}
+                {clock(one.at)} {plainText(one.text, 120)}
               </Anchor>
             ))}
           </Stack>
@@ -252,15 +338,43 @@ const Playing = ({ recording, from }: { readonly recording: Recording; readonly 
   );
 };
 
+/** What the API knows of a session's course; undefined: it does not, this viewer may not, or it is not here yet. */
+interface Course {
+  readonly risk: readonly RiskPoint[] | undefined;
+  readonly suspiciousFrom: number | undefined;
+  readonly transfers: Transfers | undefined;
+}
+
+const useCourse = (session: string): Course => {
+  const may = useMay();
+  const params = { params: { path: { id: session } } };
+  const risk = useQuery({
+    queryKey: ['risk-curve', session],
+    queryFn: () => taken(api.GET('/api/sessions/{id}/risk-curve', params)),
+    enabled: may('ratings.read'),
+  });
+  const transfers = useQuery({
+    queryKey: ['transfers', session],
+    queryFn: () => taken(api.GET('/api/sessions/{id}/transfers', params)),
+    enabled: may('commands.read'),
+  });
+  return {
+    risk: risk.data?.items,
+    suspiciousFrom: risk.data?.suspiciousFrom,
+    transfers: transfers.data,
+  };
+};
+
 const Player = ({ session, from }: { readonly session: string; readonly from: number }) => {
   const loaded = useRecording(session);
+  const course = useCourse(session);
   switch (loaded.kind) {
     case 'loading':
       return <Waiting />;
     case 'failed':
       return <Told error={loaded.error} />;
     case 'ready':
-      return <Playing key={`${session} ${from}`} recording={loaded.recording} from={from} />;
+      return <Playing key={`${session} ${from}`} recording={loaded.recording} from={from} course={course} />;
   }
 };
 
