@@ -1,5 +1,6 @@
 // The trail of what administrators and auditors do through the API beyond changing the directory (which leaves its own
 // rows): orders, publications, signing in, and every viewing of a recording. Written before the answer goes out.
+import { storable } from '../directory/shown-text.ts';
 import { newId } from '../store/id.ts';
 import type { Page } from '../store/page.ts';
 import { readPage } from '../store/page.ts';
@@ -22,10 +23,10 @@ export const recordAct = async (store: Store, at: number, act: Act): Promise<voi
     {
       id: newId(),
       at,
-      actor: act.actor.slice(0, 256),
+      actor: storable(act.actor, 256),
       action: act.action,
       kind: act.kind,
-      name: act.name.slice(0, 256).toWellFormed().replaceAll('\0', '\ufffd'),
+      name: storable(act.name, 256),
       before_json: null,
       after_json: act.detail === undefined ? null : JSON.stringify(act.detail),
     },

@@ -15,10 +15,11 @@ const DAY = 86_400_000;
 type Json = Readonly<Record<string, unknown>>;
 
 const record = (value: unknown): Json => (typeof value === 'object' && value !== null ? { ...value } : {});
-const listOf = (answer: Answered, key = 'items'): readonly Json[] => {
-  const found = record(answer.body)[key];
+const rowsIn = (body: unknown, key: string): readonly Json[] => {
+  const found = record(body)[key];
   return Array.isArray(found) ? found.map(record) : [];
 };
+const listOf = (answer: Answered, key = 'items'): readonly Json[] => rowsIn(answer.body, key);
 const codeOf = (answer: Answered): unknown => record(answer.body)['code'];
 
 describe('the API on what happened', () => {
@@ -236,7 +237,7 @@ describe('the API on what happened', () => {
 
   it('draws who reached what from where, and what of it was new', async () => {
     const graph = record((await get('/api/threats/abcdef0123456789/graph')).body);
-    const nodes = listOf({ body: graph } as Answered, 'nodes');
+    const nodes = rowsIn(graph, 'nodes');
     expect(nodes.map((node) => [node['id'], node['sessions'], node['fresh']])).toEqual([
       ['user:alice', 3, false],
       ['origin:203.0.113.9', 2, true],
@@ -249,6 +250,54 @@ describe('the API on what happened', () => {
       expect.objectContaining({ from: 'credential:web1-root', to: 'device:db1', kind: 'session', count: 2 }),
     );
     expect((await get('/api/findings/abcdef0123456789/graph')).status).toBe(404);
+  });
+
+  it('lets auditors work on threats and findings, each step kept, and nobody on their own', async () => {
+    const { store } = server.parts;
+    const finding = {
+      id: 'feedc0de00000001',
+      signal: 'off-hours',
+      user_id: 'u',
+      user_name: 'alice',
+      first_at: start,
+      last_at: start,
+      severity: 'high',
+      score: 4_000,
+      title: 't',
+      text: 't',
+      details_json: '{}',
+      evidence_json: '[]',
+      state: 'open' as const,
+      created_at: start,
+      updated_at: start,
+    };
+    await store.append('findings', [
+      finding,
+      { ...finding, id: 'feedc0de00000002', score: 9_000, last_at: start - 1 },
+    ]);
+    const found = await every('/api/findings?sort=score');
+    expect(found.map((one) => one['score'])).toEqual([90, 40]);
+    const step = (body: unknown, as = erin) =>
+      server.ask('POST', '/api/threats/abcdef0123456789/steps', { as, body });
+    expect((await step({})).status).toBe(422);
+    expect((await step({ caseId: 'a b' })).status).toBe(422);
+    const both = await Promise.all([
+      step({ status: 'under-review', note: 'looking' }),
+      step({ caseId: 'HR-7' }, carol),
+    ]);
+    expect(both.map(({ status }) => status)).toEqual([200, 200]);
+    const shown = record((await get('/api/threats/abcdef0123456789')).body);
+    expect(shown['threat']).toMatchObject({ status: 'under-review', caseId: 'HR-7' });
+    expect(rowsIn(shown, 'history')).toHaveLength(2);
+    await store.db.updateTable('threats').set({ user_name: 'erin' }).execute();
+    expect((await step({ status: 'closed' })).status).toBe(403);
+    await store.db.updateTable('threats').set({ user_name: 'alice' }).execute();
+    const expected = (id: string) => server.ask('POST', `/api/findings/${id}/expected`, { as: erin });
+    expect((await expected('feedc0de00000001')).status).toBe(200);
+    expect((await expected('feedc0de0000000')).status).toBe(404);
+    expect((await every('/api/findings?sort=time')).map((one) => one['state'])).toEqual(['expected', 'open']);
+    const report = await get('/api/reports/behaviour');
+    expect([report.status, report.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8']);
   });
 
   it('tells the course of a session: its risk and what it moved', async () => {

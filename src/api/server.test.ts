@@ -84,6 +84,10 @@ describe('the API', () => {
       expect((await server.ask('GET', '/api/nothing', { as: carol })).status).toBe(404);
       const method = await server.ask('DELETE', '/api/settings', { as: carol });
       expect([method.status, method.headers.get('allow')]).toEqual([405, 'GET, PUT']);
+      const named = await server.ask('PUT', '/api/policies/validate', { as: carol, body: { text: '' } });
+      expect([named.status, named.headers.get('allow')]).toEqual([405, 'POST']);
+      const long = await server.ask('GET', `/api/users/${'n'.repeat(3_000)}`, { as: carol });
+      expect([long.status, record(long.body)['code']]).toEqual([400, 'SP_API_MALFORMED']);
     });
 
     it('is in the committed description and in the console’s types as it is', () => {

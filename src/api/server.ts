@@ -9,7 +9,7 @@ import { Idempotency, requestHash } from './idempotency.ts';
 import { describeApi } from './openapi.ts';
 import type { ApiParts } from './parts.ts';
 import { ApiProblem, INTERNAL, problemOf } from './problem.ts';
-import type { Answer, Asked, Principal, Route, StreamAnswer } from './route.ts';
+import type { Answer, Asked, Method, Principal, Route, StreamAnswer } from './route.ts';
 import { routesOf } from './routes.ts';
 
 export interface ServerOptions {
@@ -24,6 +24,8 @@ const LARGEST_BODY = 2 * 1024 * 1024;
 const LONGEST_REQUEST = 60_000;
 const MOST_CONNECTIONS = 1_000;
 const PER_MINUTE = 1_200;
+/** Characters of a name in a path; a passkey's id has up to 1,364. */
+const LONGEST_PARAMETER = 2_000;
 /** A browser never adds it to another site's form or link; only our own page does. */
 const OWN_HEADER = 'x-sallyport';
 
@@ -246,10 +248,28 @@ const ofHttp = (error: unknown): ApiProblem | undefined => {
 /** `/api/users/{name}` → `/api/users/:name` */
 const fastifyPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
-const methodsAt = (routes: readonly Route[], path: string): readonly string[] =>
-  routes
-    .filter((route) => new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path))
-    .map((route) => route.method);
+const matches = (route: Route, path: string): boolean =>
+  new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
+
+/** A path that stands as it is is not also one that varies by a name. */
+const methodsAt = (routes: readonly Route[], path: string): readonly string[] => {
+  const literal = routes.filter((route) => route.path === path);
+  return (literal.length > 0 ? literal : routes.filter((route) => matches(route, path))).map(
+    (route) => route.method,
+  );
+};
+
+/** Methods that a path without names in it would get from one with names: they are none of its own. */
+const shadowed = (routes: readonly Route[]): readonly { readonly method: Method; readonly path: string }[] =>
+  [...new Set(routes.map(({ path }) => path))]
+    .filter((path) => !path.includes('{'))
+    .flatMap((path) => {
+      const own = methodsAt(routes, path);
+      const others = routes.filter((route) => route.path !== path && matches(route, path));
+      return [...new Set(others.map(({ method }) => method))]
+        .filter((method) => !own.includes(method))
+        .map((method) => ({ method, path }));
+    });
 
 /** Ready to listen; the caller closes it. */
 export const createServer = async (parts: ApiParts, options: ServerOptions): Promise<FastifyInstance> => {
@@ -261,7 +281,9 @@ export const createServer = async (parts: ApiParts, options: ServerOptions): Pro
     forceCloseConnections: true,
     return503OnClosing: true,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 512 },
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    // What it can't route at all: a path that is no text, or has a name too long.
+    frameworkErrors: (error, request, reply) => void api.fail(error, request, reply),
     // Node's own type for `https` is wider than what a server without TLS has: both have the same routes.
     ...(options.tls === undefined
       ? {}
@@ -312,13 +334,15 @@ export const createServer = async (parts: ApiParts, options: ServerOptions): Pro
         : { config: { rateLimit: { max: route.perMinute, timeWindow: 60_000 } } }),
     });
   if (options.console !== undefined) await serveConsole(server, options.console);
+  const refuseMethod = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const methods = methodsAt(routes, pathOf(request)).join(', ');
+    reply.header('allow', methods);
+    return api.fail(new ApiProblem('SP_API_METHOD', `here are: ${methods}`), request, reply);
+  };
+  for (const { method, path } of shadowed(routes)) server.route({ method, url: path, handler: refuseMethod });
   server.setNotFoundHandler((request, reply) => {
     const path = pathOf(request);
-    const others = methodsAt(routes, path);
-    if (others.length > 0) {
-      reply.header('allow', others.join(', '));
-      return api.fail(new ApiProblem('SP_API_METHOD', `here are: ${others.join(', ')}`), request, reply);
-    }
+    if (methodsAt(routes, path).length > 0) return refuseMethod(request, reply);
     if (options.console !== undefined && request.method === 'GET' && !/^\/(api|assets)\//.test(path))
       return options.console.index(reply);
     return api.fail(new ApiProblem('SP_API_UNKNOWN', 'there is nothing at this address'), request, reply);

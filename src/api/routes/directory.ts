@@ -336,6 +336,62 @@ const matching = <T extends { readonly name: string }>(all: readonly T[], q: str
 
 const removed = z.object({ status: z.string() });
 
+/** What the routes of one thing need to know of its kind. */
+interface Kind<S extends z.ZodType> {
+  readonly path: string;
+  readonly what: string;
+  readonly shape: S;
+  readonly read: (db: Reader, name: string) => Promise<z.input<S> | undefined>;
+}
+
+const oneRoute = <S extends z.ZodType>(parts: ApiParts, kind: Kind<S>, summary: string): Route =>
+  route({
+    ...plain,
+    method: 'GET',
+    path: kind.path,
+    tag: 'directory',
+    summary,
+    permission: 'directory.read',
+    params: named,
+    result: kind.shape,
+    serve: async ({ params }) => {
+      const body = found(await kind.read(parts.store.db, params.name), kind.what);
+      return { body, etag: etagOf(body) };
+    },
+  });
+
+const removalRoute = <S extends z.ZodType>(
+  writes: DirectoryWrites,
+  kind: Kind<S>,
+  summary: string,
+  remove: (trx: Transaction<Schema>, context: ChangeContext, name: string) => Promise<Change>,
+): Route =>
+  route({
+    ...plain,
+    method: 'DELETE',
+    path: kind.path,
+    tag: 'directory',
+    summary,
+    permission: 'directory.write',
+    versioned: true,
+    params: named,
+    result: removed,
+    serve: async ({ params, asked }, principal) => {
+      await writes.change(principal, async (trx, context) => {
+        await guardRemoval(asked, () => kind.read(trx, params.name), kind.what);
+        return remove(trx, context, params.name);
+      });
+      return { body: { status: 'removed' } };
+    },
+  });
+
+const userKind: Kind<typeof user> = {
+  path: '/api/users/{name}',
+  what: 'user of this name',
+  shape: user,
+  read: shownUser,
+};
+
 const userRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] => [
   route({
     ...plain,
@@ -356,20 +412,7 @@ const userRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] 
       return { body: { items: page.items.map(userOf), next: page.next } };
     },
   }),
-  route({
-    ...plain,
-    method: 'GET',
-    path: '/api/users/{name}',
-    tag: 'directory',
-    summary: 'One user',
-    permission: 'directory.read',
-    params: named,
-    result: user,
-    serve: async ({ params }) => {
-      const body = found(await shownUser(parts.store.db, params.name), 'user of this name');
-      return { body, etag: etagOf(body) };
-    },
-  }),
+  oneRoute(parts, userKind, 'One user'),
   route({
     ...plain,
     method: 'PUT',
@@ -488,6 +531,13 @@ const shownDevice = async (db: Reader, name: string): Promise<z.input<typeof dev
   return one === undefined ? undefined : deviceOf(one);
 };
 
+const deviceKind: Kind<typeof device> = {
+  path: '/api/devices/{name}',
+  what: 'device of this name',
+  shape: device,
+  read: shownDevice,
+};
+
 const deviceRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] => [
   route({
     ...plain,
@@ -506,20 +556,7 @@ const deviceRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[
       return { body: { items: page.items.map(deviceOf), next: page.next } };
     },
   }),
-  route({
-    ...plain,
-    method: 'GET',
-    path: '/api/devices/{name}',
-    tag: 'directory',
-    summary: 'One device',
-    permission: 'directory.read',
-    params: named,
-    result: device,
-    serve: async ({ params }) => {
-      const body = found(await shownDevice(parts.store.db, params.name), 'device of this name');
-      return { body, etag: etagOf(body) };
-    },
-  }),
+  oneRoute(parts, deviceKind, 'One device'),
   route({
     ...plain,
     method: 'PUT',
@@ -558,29 +595,19 @@ const deviceRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[
       return { body: found(await shownDevice(parts.store.db, params.name), 'device of this name') };
     },
   }),
-  route({
-    ...plain,
-    method: 'DELETE',
-    path: '/api/devices/{name}',
-    tag: 'directory',
-    summary: 'Forget a device and its credentials',
-    permission: 'directory.write',
-    versioned: true,
-    params: named,
-    result: removed,
-    serve: async ({ params, asked }, principal) => {
-      await writes.change(principal, async (trx, context) => {
-        await guardRemoval(asked, () => shownDevice(trx, params.name), 'device of this name');
-        return removeDevice(trx, context, params.name);
-      });
-      return { body: { status: 'removed' } };
-    },
-  }),
+  removalRoute(writes, deviceKind, 'Forget a device and its credentials', removeDevice),
 ];
 
 const shownCredential = async (db: Reader, name: string): Promise<z.input<typeof credential> | undefined> => {
   const one = await findCredential(db, name);
   return one === undefined ? undefined : credentialOf(one);
+};
+
+const credentialKind: Kind<typeof credential> = {
+  path: '/api/credentials/{name}',
+  what: 'credential of this name',
+  shape: credential,
+  read: shownCredential,
 };
 
 const credentialRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] => [
@@ -601,20 +628,7 @@ const credentialRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Ro
       return { body: { items: page.items.map(credentialOf), next: page.next } };
     },
   }),
-  route({
-    ...plain,
-    method: 'GET',
-    path: '/api/credentials/{name}',
-    tag: 'directory',
-    summary: 'One credential, without its secret',
-    permission: 'directory.read',
-    params: named,
-    result: credential,
-    serve: async ({ params }) => {
-      const body = found(await shownCredential(parts.store.db, params.name), 'credential of this name');
-      return { body, etag: etagOf(body) };
-    },
-  }),
+  oneRoute(parts, credentialKind, 'One credential, without its secret'),
   route({
     ...plain,
     method: 'PUT',
@@ -644,29 +658,19 @@ const credentialRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Ro
       return { body: shown, etag: etagOf(shown) };
     },
   }),
-  route({
-    ...plain,
-    method: 'DELETE',
-    path: '/api/credentials/{name}',
-    tag: 'directory',
-    summary: 'Forget a credential',
-    permission: 'directory.write',
-    versioned: true,
-    params: named,
-    result: removed,
-    serve: async ({ params, asked }, principal) => {
-      await writes.change(principal, async (trx, context) => {
-        await guardRemoval(asked, () => shownCredential(trx, params.name), 'credential of this name');
-        return removeCredential(trx, context, params.name);
-      });
-      return { body: { status: 'removed' } };
-    },
-  }),
+  removalRoute(writes, credentialKind, 'Forget a credential', removeCredential),
 ];
 
 const shownGrant = async (db: Reader, name: string): Promise<z.input<typeof grant> | undefined> => {
   const one = await findGrant(db, name);
   return one === undefined ? undefined : grantOf(one);
+};
+
+const grantKind: Kind<typeof grant> = {
+  path: '/api/grants/{name}',
+  what: 'grant of this name',
+  shape: grant,
+  read: shownGrant,
 };
 
 const grantRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[] => [
@@ -689,20 +693,7 @@ const grantRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[]
       return { body: { items: page.items.map(grantOf), next: page.next } };
     },
   }),
-  route({
-    ...plain,
-    method: 'GET',
-    path: '/api/grants/{name}',
-    tag: 'directory',
-    summary: 'One grant',
-    permission: 'directory.read',
-    params: named,
-    result: grant,
-    serve: async ({ params }) => {
-      const body = found(await shownGrant(parts.store.db, params.name), 'grant of this name');
-      return { body, etag: etagOf(body) };
-    },
-  }),
+  oneRoute(parts, grantKind, 'One grant'),
   route({
     ...plain,
     method: 'PUT',
@@ -725,24 +716,7 @@ const grantRoutes = (parts: ApiParts, writes: DirectoryWrites): readonly Route[]
       return { body: shown, etag: etagOf(shown) };
     },
   }),
-  route({
-    ...plain,
-    method: 'DELETE',
-    path: '/api/grants/{name}',
-    tag: 'directory',
-    summary: 'Withdraw a grant',
-    permission: 'directory.write',
-    versioned: true,
-    params: named,
-    result: removed,
-    serve: async ({ params, asked }, principal) => {
-      await writes.change(principal, async (trx, context) => {
-        await guardRemoval(asked, () => shownGrant(trx, params.name), 'grant of this name');
-        return removeGrant(trx, context, params.name);
-      });
-      return { body: { status: 'removed' } };
-    },
-  }),
+  removalRoute(writes, grantKind, 'Withdraw a grant', removeGrant),
 ];
 
 export const directoryRoutes = (parts: ApiParts): readonly Route[] => {

@@ -1,13 +1,13 @@
 // Passkeys: registering, listing and removing one's own, and signing in to the console with one.
 import { z } from 'zod';
-import type { Answers } from '../../../proxy/identification/ports.ts';
 import type { PasskeysTable } from '../../store/steps/passkeys.ts';
 import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { Passkeys } from '../passkeys.ts';
 import { permissionsOf } from '../permissions.ts';
-import { ApiProblem, unknown } from '../problem.ts';
-import { actorOf, type Principal, plain, publicRoute, type Route, route } from '../route.ts';
+import { unknown } from '../problem.ts';
+import { onlyPeople, requireProof } from '../proof.ts';
+import { actorOf, plain, publicRoute, type Route, route } from '../route.ts';
 import { asInstant, asInstantOrNull, instant, newName } from './shapes.ts';
 import { who } from './sign-in.ts';
 
@@ -73,21 +73,8 @@ const assertion = z
 /** For `PublicKeyCredential.parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON`. */
 const browserOptions = z.object({ options: z.record(z.string(), z.unknown()) });
 
-const onlyPeople = (principal: Principal): void => {
-  if (principal.kind === 'token')
-    throw new ApiProblem('SP_API_FORBIDDEN', 'a person has passkeys, not a program: sign in');
-};
-
 export const passkeyRoutes = (parts: ApiParts): readonly Route[] => {
   const passkeys = new Passkeys(parts.store, parts.now);
-  const answersOf = (body: {
-    readonly password?: string | undefined;
-    readonly code?: string | undefined;
-  }): Answers =>
-    new Map([
-      ...(body.password === undefined ? [] : [['password', body.password] as const]),
-      ...(body.code === undefined ? [] : [['totp', body.code] as const]),
-    ]);
   return [
     route({
       ...plain,
@@ -117,13 +104,7 @@ export const passkeyRoutes = (parts: ApiParts): readonly Route[] => {
       result: browserOptions,
       serve: async ({ body, asked }, principal) => {
         onlyPeople(principal);
-        switch (await parts.identifier.check(principal.name, asked.sourceAddress, answersOf(body))) {
-          case 'locked':
-            throw new ApiProblem('SP_API_LOCKED', 'too many wrong answers: try again later', [], 60);
-          case 'wrong':
-            throw new ApiProblem('SP_API_NOT_PROVEN', 'the password or the code is wrong');
-          case 'right':
-        }
+        await requireProof(parts, principal, asked, body);
         return { body: { options: { ...(await passkeys.registrationOptions(principal, asked)) } } };
       },
     }),

@@ -1,7 +1,6 @@
 // How unusual sessions were and why, everybody's rating with its ledger, what other settings would have made of it, and
 // who had to prove once more who they are.
 import { z } from 'zod';
-import type { Answers } from '../../../proxy/identification/ports.ts';
 import { explain } from '../../behaviour/explain.ts';
 import { behaviourSettings } from '../../behaviour/settings.ts';
 import {
@@ -32,6 +31,7 @@ import { listRisks, risksOf, type SessionRiskView } from '../../oversight/risk-r
 import { recordAct } from '../acts.ts';
 import type { ApiParts } from '../parts.ts';
 import { ApiProblem, unknown } from '../problem.ts';
+import { answersOf, onlyPeople, requireProof } from '../proof.ts';
 import { actorOf, plain, type Route, route } from '../route.ts';
 import { tellGateways } from '../tell.ts';
 import {
@@ -450,15 +450,11 @@ const ownRoutes = (parts: ApiParts): readonly Route[] => [
     }),
     result: done,
     serve: async ({ body, asked }, principal) => {
-      if (principal.kind === 'token')
-        throw new ApiProblem('SP_API_FORBIDDEN', 'a person proves who they are, not a program');
+      onlyPeople(principal);
       const [demand] = await waitingReauthentications(parts.store, principal.userId);
       if (demand === undefined) throw new ApiProblem('SP_API_CONFLICT', 'nothing is asked of you');
       const questions = await parts.identifier.questions(principal.name);
-      const answers: Answers = new Map([
-        ...(body.password === undefined ? [] : [['password', body.password] as const]),
-        ...(body.code === undefined ? [] : [['totp', body.code] as const]),
-      ]);
+      const answers = answersOf(body);
       const missing = questions.filter(({ name }) => !answers.has(name));
       if (missing.length > 0)
         throw new ApiProblem(
@@ -469,13 +465,7 @@ const ownRoutes = (parts: ApiParts): readonly Route[] => [
             message: 'is asked for',
           })),
         );
-      switch (await parts.identifier.check(principal.name, asked.sourceAddress, answers)) {
-        case 'locked':
-          throw new ApiProblem('SP_API_LOCKED', 'too many wrong answers: try again later', [], 60);
-        case 'wrong':
-          throw new ApiProblem('SP_API_NOT_PROVEN', 'an answer is wrong');
-        case 'right':
-      }
+      await requireProof(parts, principal, asked, body);
       const user = { id: principal.userId, name: principal.name };
       const method = questions.map(({ name }) => name).join('+');
       const by = actorOf(principal);
