@@ -4,13 +4,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { KeyAgent, TouchResult } from '../../proxy/identification/ports.ts';
 import { type AuthorizedKey, parseAuthorizedKey } from '../../proxy/login/authorized-keys.ts';
-import { BlobError, BlobReader } from '../../proxy/login/blob.ts';
+import { BlobReader, blobProblem, strings } from '../../proxy/login/blob.ts';
 import { type AcceptableOffer, judgeOffer, verifyOffer } from '../../proxy/login/key-offer.ts';
 import { askLock, failureKeys, type LockoutSettings, sourceNetwork } from '../../proxy/login/lockout.ts';
 import type { LoginDirectory, LoginFailures, LoginUser } from '../../proxy/login/ports.ts';
 import type { Revocations } from '../../proxy/login/revocations.ts';
 import type { Turns } from '../../proxy/login/turns.ts';
-import { MessageWriter, TransportError } from '../../proxy/transport/messages.ts';
 
 export interface SecurityKeyProof {
   /** One of the user's keys is a security key. */
@@ -109,8 +108,9 @@ const typeOf = (blob: Buffer): string => {
   try {
     return new BlobReader(blob).ascii();
   } catch (error) {
-    if (error instanceof BlobError || error instanceof TransportError) return '';
-    throw error;
+    // Thrown on when it is anything but a blob that can't be read.
+    blobProblem(error);
+    return '';
   }
 };
 
@@ -119,14 +119,7 @@ const typeOf = (blob: Buffer): string => {
  * serves the web too know it, and it can never be taken for a sign-in.
  */
 const dataToSign = (about: readonly string[], challenge: Buffer): Buffer => {
-  const message = new MessageWriter();
-  for (const one of about) message.string(one);
-  message.string(challenge);
-  return new MessageWriter()
-    .raw(Buffer.from('SSHSIG'))
-    .string(NAMESPACE)
-    .string('')
-    .string('sha512')
-    .string(createHash('sha512').update(message.build()).digest())
-    .build();
+  const message = strings(...about, challenge);
+  const digest = createHash('sha512').update(message).digest();
+  return Buffer.concat([Buffer.from('SSHSIG'), strings(NAMESPACE, '', 'sha512', digest)]);
 };
