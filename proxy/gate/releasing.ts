@@ -162,11 +162,9 @@ function promptReady(state: GateState, { since, editorBack }: AfterPhase): boole
   return prompts.known.length === 0 && silent >= ANCHOR_SILENCE && screen.cursor.column > 0;
 }
 
-/** A shorter silence is no prompt's, whatever the screen shows. */
-function leastSilence(state: GateState, editorBack: boolean): number {
+/** A shorter silence is no prompt's, whatever the screen shows: it is not looked at for that. */
+function leastSilence({ dialect, prompts, screen }: GateState, editorBack: boolean): number {
   if (editorBack) return editorSilence('known', 0);
-  if (state.fullScreen) return 60;
-  if (state.dialect === 'zsh' || state.dialect === 'fish') return 250;
-  if (state.screen.modes.everEditor) return 60;
-  return state.prompts.known.length === 0 ? ANCHOR_SILENCE : 12;
+  if (prompts.known.length === 0) return ANCHOR_SILENCE;
+  return dialect === 'zsh' || dialect === 'fish' || screen.modes.everEditor ? 60 : 12;
 }
