@@ -1,9 +1,11 @@
 // Asking somebody who is signed in once more who they are: the password and the one-time code, whichever they have, counted
 // and locked as signing in is. A program has nothing to prove it by.
-import type { Answers } from '../../proxy/identification/ports.ts';
+import type { Identifier } from '../oversight/identifier.ts';
 import type { ApiParts } from './parts.ts';
 import { ApiProblem } from './problem.ts';
 import type { Asked, Principal } from './route.ts';
+
+type Answers = Parameters<Identifier['check']>[2];
 
 export interface Given {
   readonly password?: string | undefined;

@@ -1,8 +1,7 @@
 // Rotations that the API has set going: a few at a time, each for as long as its device takes, also when whoever asked has
 // gone. What became of each is in the store; a process that ends in between leaves what the gateway settles later.
-import { DEFAULT_DIAL_TIMEOUTS } from '../../proxy/device/dial.ts';
+import { usualAccess } from '../credentials/device-command.ts';
 import { type RotationOutcome, type RotationRequest, rotateCredential } from '../credentials/rotation.ts';
-import { createHostKeyPins } from '../directory/devices.ts';
 import type { ApiParts } from './parts.ts';
 import { ApiProblem } from './problem.ts';
 
@@ -51,13 +50,7 @@ export class Rotations {
         vault,
         events,
         now,
-        access: {
-          pins: createHostKeyPins(store),
-          log: { info: told, warn: told },
-          timeouts: DEFAULT_DIAL_TIMEOUTS,
-          keepalive: { interval: 10_000, count: 3 },
-          identification: undefined,
-        },
+        access: usualAccess(store, { info: told, warn: told }),
       },
       request,
     );

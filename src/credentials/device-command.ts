@@ -1,7 +1,7 @@
 // Runs one short command on a device with a given secret: what rotation needs to change an account and to prove that a
 // secret opens it. What the command is given on its standard input never stands on a command line. Output is bounded and
 // kept for the operator only where it can't hold a secret.
-import { type DialDeps, dialDevice } from '../../proxy/device/dial.ts';
+import { DEFAULT_DIAL_TIMEOUTS, type DialDeps, dialDevice } from '../../proxy/device/dial.ts';
 import type { DeviceSecret } from '../../proxy/device/ports.ts';
 import type { Target } from '../../proxy/login/ports.ts';
 import {
@@ -27,6 +27,8 @@ import {
   type TransportError,
 } from '../../proxy/transport/messages.ts';
 import type { Transport } from '../../proxy/transport/transport.ts';
+import { createHostKeyPins } from '../directory/devices.ts';
+import type { Store } from '../store/store.ts';
 import { CredentialError } from './errors.ts';
 
 const CHANNEL = 0;
@@ -44,6 +46,15 @@ export interface DeviceCommandResult {
 }
 
 export type DeviceAccess = Omit<DialDeps, 'vault' | 'refusals'>;
+
+/** As the gateway reaches devices, for whoever is no session. */
+export const usualAccess = (store: Store, log: DeviceAccess['log']): DeviceAccess => ({
+  pins: createHostKeyPins(store),
+  log,
+  timeouts: DEFAULT_DIAL_TIMEOUTS,
+  keepalive: { interval: 10_000, count: 3 },
+  identification: undefined,
+});
 
 type Phase = 'opening' | 'asking' | 'running' | 'done';
 
