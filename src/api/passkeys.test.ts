@@ -159,6 +159,27 @@ describe('passkeys', () => {
     expect(stolen.status).toBe(403);
   });
 
+  it('are registered with all that browsers say of them, also a transport that nobody has heard of', async () => {
+    const said = new Authenticator().register(await begin(), origin);
+    const response = {
+      ...said,
+      authenticatorAttachment: 'cross-platform',
+      clientExtensionResults: { credProps: { rk: true } },
+      response: {
+        ...record(said['response']),
+        transports: ['internal', 'light-house'],
+        authenticatorData: 'AA',
+        publicKey: 'AA',
+        publicKeyAlgorithm: -7,
+      },
+    };
+    const made = await post('/api/passkeys', { name: 'phone', response }, alice);
+    expect(made.body, made.text).toMatchObject({ name: 'phone', host: 'localhost' });
+    const hostile = { ...response, response: { ...response.response, transports: ['\u001b[2J'] } };
+    const refused = await post('/api/passkeys', { name: 'tablet', response: hostile }, alice);
+    expect([refused.status, codeOf(refused)]).toEqual([400, 'SP_API_MALFORMED']);
+  });
+
   it('sign in without a name, once for each challenge', async () => {
     const options = await challenge();
     expect(options['allowCredentials'] ?? []).toEqual([]);

@@ -321,7 +321,7 @@ export interface components {
       response: {
         clientDataJSON: string;
         attestationObject: string;
-        transports?: ("ble" | "cable" | "hybrid" | "internal" | "nfc" | "smart-card" | "usb")[];
+        transports?: string[];
       };
     };
     PolicyFile: {

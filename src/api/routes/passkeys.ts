@@ -37,7 +37,11 @@ const encoded = (longest: number) =>
     .max(longest)
     .regex(/^[A-Za-z0-9_-]+$/, 'base64url');
 const keyId = encoded(1_400);
-const transports = ['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb'] as const;
+/** Browsers may name ways that are not known yet: whoever gets them keeps them as they are (WebAuthn Level 3, 5.2.1). */
+const transport = z
+  .string()
+  .max(32)
+  .regex(/^[\w-]+$/, 'letters, digits, "_" and "-"');
 
 /** As the browser's `PublicKeyCredential.toJSON()` gives it (WebAuthn Level 3, 5.1); what is not listed is not looked at. */
 const common = {
@@ -53,7 +57,7 @@ const registration = z
     response: z.object({
       clientDataJSON: encoded(8_192),
       attestationObject: encoded(65_536),
-      transports: z.array(z.enum(transports)).max(16).optional(),
+      transports: z.array(transport).max(16).optional(),
     }),
   })
   .meta({ id: 'PasskeyRegistration' });
