@@ -201,6 +201,8 @@ class Bench {
   #seen(passed: Buffer): void {
     this.#client.push(Buffer.from(passed));
     for (let part = this.#client.next(); part !== undefined; part = this.#client.next()) {
+      // Longer than this reader takes in one: a client waits for the rest, which never comes.
+      if (part.kind === 'malformed' && /^a packet of type \d+ with \d+ bytes$/.test(part.why)) return;
       if (part.kind !== 'packet') throw new Error('the client was sent what is no packet');
       this.answers.push({ type: part.type, id: part.id, body: part.body });
     }
@@ -469,7 +471,7 @@ describe('the sftp gate', () => {
           bench.gate[Symbol.dispose]();
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 150, examples: [[[], [Uint8Array.of(0, 1), Uint8Array.of(0, 1, 0, 0, 0, 0, 0)], 0]] },
     );
   });
 });
