@@ -6,6 +6,7 @@ import {
   defaultAuditors,
   listDefaultAuditors,
   removeDefaultAuditor,
+  setDefaultAuditors,
 } from '../../src/audit-queue/auditors.ts';
 import {
   type AuditQueueParts,
@@ -92,6 +93,57 @@ onBothStores('the audit queue', (bench) => {
     expect(await seenBy(store, undefined)).toEqual([second, first]);
     expect(await removeDefaultAuditor(store, 'bob')).toBe(true);
     expect(await listDefaultAuditors(store)).toEqual([]);
+  });
+
+  it('names all default auditors at once, for one of many who do it at the same time, or none of them', async () => {
+    const { store } = await withPeople(await bench.fresh());
+    const names = async () => (await listDefaultAuditors(store)).map(({ name }) => name);
+    const put = (wanted: readonly string[], known: readonly string[]) =>
+      setDefaultAuditors(store, wanted, {
+        by: 'test',
+        now: 1,
+        before: (named) => {
+          if (named.join() !== known.join()) throw new Error('somebody else was first');
+        },
+      });
+    await expect(put(['bob', 'admin'], [])).rejects.toMatchObject({ code: 'SP_AUDIT_NO_AUDITOR' });
+    expect(await names()).toEqual([]);
+    for (const [before, after] of [
+      [[], ['bob']],
+      [['bob'], ['bob', 'carol']],
+      [['bob', 'carol'], []],
+    ] as const) {
+      const tries = await Promise.allSettled([1, 2, 3, 4].map(() => put(after, before)));
+      expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const one of tries)
+        if (one.status === 'rejected') expect(String(one.reason)).toContain('somebody else was first');
+      expect(await names()).toEqual(after);
+    }
+  });
+
+  it('lists what weighs most first, a page at a time across equal scores', async () => {
+    const parts = await withPeople(await bench.fresh());
+    const scores = [7, 9, 7, 7, 9];
+    for (const score of scores)
+      await submitForAudit(parts, {
+        kind: 'session',
+        subject: newId(),
+        user: { id: 'user-alice', name: 'alice' },
+        reason: '',
+        score,
+      });
+    const entries = (await listAuditEntries(parts.store, { ...all, auditor: 'bob' })).rows;
+    const heaviest = entries.toSorted((a, b) => b.score - a.score || (a.id > b.id ? -1 : 1));
+    const seen: string[] = [];
+    let after: string | undefined;
+    do {
+      const filter = { ...all, auditor: 'bob', sort: 'score' as const, limit: 2, after };
+      const page = await listAuditEntries(parts.store, filter);
+      seen.push(...page.rows.map(({ id }) => id));
+      after = page.next;
+    } while (after !== undefined && seen.length < 10);
+    expect(seen).toEqual(heaviest.map(({ id }) => id));
+    expect(heaviest.map(({ score }) => score)).toEqual([9, 9, 7, 7, 7]);
   });
 
   it('falls back on everybody with the role when no default auditor is there any more', async () => {
