@@ -1,99 +1,14 @@
 // Passkeys over HTTP with an authenticator made of Node's own keys: registered by whoever proves it again, good for signing
 // in once for each challenge, on the host that they were made for, with the user verified.
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Authenticator, USER_PRESENT } from './sample-authenticator.ts';
 import { type Answered, type Caller, SampleServer, samplePassword } from './sample-server.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 const record = (value: unknown): Json => (typeof value === 'object' && value !== null ? { ...value } : {});
 const codeOf = (answer: Answered): unknown => record(answer.body)['code'];
 const b64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
-
-/** RFC 8949, as far as an attestation needs it. */
-const cborHead = (major: number, value: number): Buffer => {
-  if (value < 24) return Buffer.from([(major << 5) | value]);
-  if (value < 256) return Buffer.from([(major << 5) | 24, value]);
-  return Buffer.from([(major << 5) | 25, value >> 8, value & 255]);
-};
-const cborNumber = (value: number): Buffer => (value < 0 ? cborHead(1, -1 - value) : cborHead(0, value));
-const cborBytes = (value: Uint8Array): Buffer => Buffer.concat([cborHead(2, value.length), value]);
-const cborText = (value: string): Buffer => Buffer.concat([cborHead(3, value.length), Buffer.from(value)]);
-const cborMap = (...entries: readonly Buffer[]): Buffer =>
-  Buffer.concat([cborHead(5, entries.length / 2), ...entries]);
-
-const USER_PRESENT = 1;
-const USER_VERIFIED = 4;
-const WITH_KEY = 64;
-
-/** What a browser and an authenticator do together (WebAuthn Level 3, 7.1 and 7.2). */
-class Authenticator {
-  readonly #private: KeyObject;
-  readonly #cose: Buffer;
-  readonly id = randomBytes(32);
-  count = 0;
-
-  constructor() {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    this.#private = privateKey;
-    const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-    // EC2, ES256, P-256 (RFC 9053).
-    this.#cose = cborMap(
-      ...[cborNumber(1), cborNumber(2), cborNumber(3), cborNumber(-7), cborNumber(-1), cborNumber(1)],
-      ...[cborNumber(-2), cborBytes(Buffer.from(x, 'base64url'))],
-      ...[cborNumber(-3), cborBytes(Buffer.from(y, 'base64url'))],
-    );
-  }
-
-  #data(rpId: string, flags: number): Buffer {
-    const counter = Buffer.alloc(4);
-    counter.writeUInt32BE(this.count);
-    return Buffer.concat([createHash('sha256').update(rpId).digest(), Buffer.from([flags]), counter]);
-  }
-
-  #client(type: string, options: Json, origin: string): Buffer {
-    return Buffer.from(JSON.stringify({ type, challenge: options['challenge'], origin, crossOrigin: false }));
-  }
-
-  register(options: Json, origin: string, rpId = 'localhost', flags = USER_PRESENT | USER_VERIFIED): Json {
-    const length = Buffer.from([0, this.id.length]);
-    const authData = Buffer.concat([
-      this.#data(rpId, flags | WITH_KEY),
-      ...[Buffer.alloc(16), length, this.id, this.#cose],
-    ]);
-    const attestation = cborMap(
-      ...[cborText('fmt'), cborText('none'), cborText('attStmt'), cborMap()],
-      ...[cborText('authData'), cborBytes(authData)],
-    );
-    return {
-      id: b64(this.id),
-      rawId: b64(this.id),
-      type: 'public-key',
-      clientExtensionResults: {},
-      response: {
-        clientDataJSON: b64(this.#client('webauthn.create', options, origin)),
-        attestationObject: b64(attestation),
-        transports: ['internal'],
-      },
-    };
-  }
-
-  sign(options: Json, origin: string, rpId = 'localhost', flags = USER_PRESENT | USER_VERIFIED): Json {
-    const data = this.#data(rpId, flags);
-    const client = this.#client('webauthn.get', options, origin);
-    const told = Buffer.concat([data, createHash('sha256').update(client).digest()]);
-    return {
-      id: b64(this.id),
-      rawId: b64(this.id),
-      type: 'public-key',
-      clientExtensionResults: {},
-      response: {
-        clientDataJSON: b64(client),
-        authenticatorData: b64(data),
-        signature: b64(sign('sha256', told, this.#private)),
-      },
-    };
-  }
-}
 
 describe('passkeys', () => {
   let time = Date.now();
