@@ -44,6 +44,19 @@ describe('a line in which zsh spells each byte that its locale does not know', (
   });
 });
 
+test('a line that its editor has not drawn yet is named by its keys, and not certain', () => {
+  const reading = fuse({
+    screen: line(''),
+    redrawn: line(''),
+    keys: { kind: 'known', texts: ['echo after less'], cursors: [15] },
+    plain: false,
+    doubts: [],
+  });
+  expect(reading.text).toBe('echo after less');
+  expect(reading.how).toBe('keys');
+  expect(reading.confidence).toBeLessThan(0.5);
+});
+
 describe('a buffer of several rows whose cursor stands in the first', () => {
   const recalled = { kind: 'unknown', because: 'history', tail: '' } as const;
   const drawn = { ...line('echo "one'), withBelow: 'echo "one\ntwo"' };

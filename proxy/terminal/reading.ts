@@ -235,6 +235,9 @@ export function fuse(evidence: Evidence): Reading {
     if (keys.kind === 'known') doubts.add('mismatch');
     // All three disagree, or what is drawn is only the beginning of what was typed: the device lags behind.
     const behind = keyTexts.some((typed) => essence(displayed(typed)).startsWith(essence(redrawn.text)));
+    // Nothing is drawn yet: what the keys say is the better name for it.
+    const only = meant[0] ?? '';
+    if (redrawn.text.trim() === '' && only.trim() !== '') return reading(only, 'keys', 0.4);
     const lasting = redrawn.doubts.some((doubt) => LASTING.has(doubt));
     // A device that lags may draw the line of some keys ago: where the keys say something else, that is not certain.
     const drawn = keys.kind === 'known' ? 0.85 : 0.95;
