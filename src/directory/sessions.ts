@@ -1,6 +1,6 @@
 // The register of sessions and of refusals: written durably before a session starts, read by auditors. Text that
 // clients chose is cut to a bound. It neither starts nor ends anything.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { SessionRegister } from '../../proxy/server/ports.ts';
 import { newId } from '../store/id.ts';
 import type { Page } from '../store/page.ts';
@@ -134,20 +134,59 @@ interface SessionOrder {
   readonly order?: 'asc' | 'desc';
 }
 
+/** So many are sorted about as soon as they are found among others along the index of an order. */
+const FEW = 10_000;
+
+/**
+ * How to find sessions for a list that is not ordered by time: `narrow` finds them all by what narrows the list and sorts
+ * them, `along` goes along the index of the order until the page is full. SQLite does not look at the values that are
+ * asked for, so a short time and a long one would get the same plan, and one of them takes seconds among a million. PostgreSQL
+ * has statistics and is left to itself.
+ */
+const wayTo = async (
+  store: Store,
+  { since, until, user, device, live }: SessionFilter,
+): Promise<'narrow' | 'along' | 'as-planned'> => {
+  const narrowed = live || [since, until, user, device].some((value) => value !== undefined);
+  if (store.kind !== 'sqlite' || !narrowed) return 'as-planned';
+  let query = store.db.selectFrom('sessions').select(sql.lit(1).as('one'));
+  if (since !== undefined) query = query.where('started_at', '>=', since);
+  if (until !== undefined) query = query.where('started_at', '<', until);
+  if (user !== undefined) query = query.where('user_name', '=', user);
+  if (device !== undefined) query = query.where('device_name', '=', device);
+  if (live) query = query.where('ended_at', 'is', null);
+  const { found } = await store.db
+    .selectFrom(query.limit(FEW + 1).as('counted'))
+    .select((e) => e.fn.countAll<number>().as('found'))
+    .executeTakeFirstOrThrow();
+  return found > FEW ? 'along' : 'narrow';
+};
+
 /** Newest first, where nothing else is said. */
-export const listSessions = (
+export const listSessions = async (
   store: Store,
   { sort = 'started', order = 'desc', ...filter }: SessionFilter & SessionOrder,
 ): Promise<Page<ListedSession>> => {
+  // What goes on has no length yet.
+  if (sort === 'duration' && filter.live) return { rows: [], next: undefined };
+  const way = sort === 'started' ? 'as-planned' : await wayTo(store, filter);
+  // A `+` keeps SQLite from using an index on what stands behind it.
+  const narrowing = <T>(column: string) =>
+    way === 'along' ? sql<T>`+${sql.ref(column)}` : sql.ref<T>(column);
+  const ordering = (value: RawBuilder<number>) => (way === 'narrow' ? sql<number>`+${value}` : value);
   let query = store.db
     .selectFrom('sessions')
     .leftJoin('session_risks', 'session_risks.session_id', 'sessions.id')
     .selectAll('sessions')
     .select(['session_risks.score as risk', 'session_risks.suspicious_at as suspicious_at']);
-  if (filter.since !== undefined) query = query.where('sessions.started_at', '>=', filter.since);
-  if (filter.user !== undefined) query = query.where('sessions.user_name', '=', filter.user);
-  if (filter.device !== undefined) query = query.where('sessions.device_name', '=', filter.device);
-  if (filter.until !== undefined) query = query.where('sessions.started_at', '<', filter.until);
+  if (filter.since !== undefined)
+    query = query.where(narrowing<number>('sessions.started_at'), '>=', filter.since);
+  if (filter.user !== undefined)
+    query = query.where(narrowing<string>('sessions.user_name'), '=', filter.user);
+  if (filter.device !== undefined)
+    query = query.where(narrowing<string>('sessions.device_name'), '=', filter.device);
+  if (filter.until !== undefined)
+    query = query.where(narrowing<number>('sessions.started_at'), '<', filter.until);
   if (filter.credential !== undefined)
     query = query.where('sessions.credential_name', '=', filter.credential);
   if (filter.live) query = query.where('sessions.ended_at', 'is', null);
@@ -168,18 +207,20 @@ export const listSessions = (
         time: 'sessions.started_at',
         positionOf: (row) => ({ time: row.started_at, id: row.id }),
       });
-    case 'risk':
-      // Without the null side of the join, the index on scores serves.
-      return readPage(query.where('session_risks.score', 'is not', null), {
+    case 'risk': {
+      const score = ordering(sql.ref<number>('session_risks.score'));
+      // True of every score, but of no null: the other side of the join may come first, along the index on scores.
+      return readPage(query.where(score, '>', Number.MIN_SAFE_INTEGER), {
         ...page,
         id: 'session_risks.session_id',
-        time: 'session_risks.score',
+        time: score,
         positionOf: (row) => ({ time: row.risk ?? 0, id: row.id }),
       });
+    }
     case 'duration':
       return readPage(query.where('sessions.ended_at', 'is not', null), {
         ...page,
-        time: sql<number>`(sessions.ended_at - sessions.started_at)`,
+        time: ordering(sql<number>`(sessions.ended_at - sessions.started_at)`),
         positionOf: (row) => ({ time: (row.ended_at ?? row.started_at) - row.started_at, id: row.id }),
       });
   }

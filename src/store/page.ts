@@ -64,6 +64,8 @@ export const readPage = async <DB, TB extends keyof DB, Row>(
     const position = decodeCursor(after);
     const compare = order === 'newest-first' ? sql`<` : sql`>`;
     paged = paged.where(sql<SqlBool>`${columns} ${compare} (${position.time}, ${position.id})`);
+    // SQLite enters an index on an expression by the expression alone, not by a row that begins with it.
+    if (typeof time !== 'string') paged = paged.where(sql<SqlBool>`${first} ${compare}= ${position.time}`);
   }
   const rows = await paged
     .orderBy(sql`${first} ${direction}`)

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { sampleCommand, sampleRisk, sampleSession } from '../../src/api/sample-rows.ts';
 import { createCommandLog, listCommands } from '../../src/audit/command-log.ts';
-import { listSessions, SESSION_SORTS } from '../../src/directory/sessions.ts';
+import { listSessions, SESSION_SORTS, type SessionFilter } from '../../src/directory/sessions.ts';
 import { createEventLog } from '../../src/events/event-log.ts';
 import { connectionsOf } from '../../src/oversight/connections.ts';
 import { postureOfUsers, postureOverTime, usesOf } from '../../src/oversight/posture.ts';
@@ -155,12 +155,53 @@ onBothStores('what lists and dashboards read', (bench) => {
             return (row.ended_at ?? Number.NaN) - row.started_at;
         }
       };
-      for (const user of [undefined, 'alice']) {
-        const rows = listed[sort].filter((row) => user === undefined || row.user_name === user);
+      const filters: readonly Partial<Pick<SessionFilter, 'user' | 'since' | 'until' | 'live'>>[] = [
+        {},
+        { user: 'alice' },
+        { since: START + DAY, until: START + 2 * DAY },
+        { live: true },
+      ];
+      for (const filter of filters) {
+        const { user, since = 0, until = Number.POSITIVE_INFINITY, live = false } = filter;
+        const rows = listed[sort].filter(
+          (row) =>
+            (user === undefined || row.user_name === user) &&
+            row.started_at >= since &&
+            row.started_at < until &&
+            (!live || row.ended_at === null),
+        );
         await bothWays(inOrder(rows, weightOf), (order, after) =>
-          listSessions(store, { ...all, user, sort, order, limit: 2, after }),
+          listSessions(store, { ...all, ...filter, sort, order, limit: 2, after }),
         );
       }
+    });
+
+    it('in sessions by risk and by duration, also where the time leaves thousands', async () => {
+      const store = await bench.fresh();
+      const sessions = Array.from({ length: 10_500 }, (_, n) =>
+        sampleSession({ started_at: START + n, ended_at: START + n + (n % 7) * 1_000 }),
+      );
+      const scoreOf = ({ started_at }: SessionsTable): number => (started_at - START) % 3;
+      for (let from = 0; from < sessions.length; from += 500) {
+        const some = sessions.slice(from, from + 500);
+        await store.append('sessions', some);
+        await store.append(
+          'session_risks',
+          some.map((session) => sampleRisk(session, scoreOf(session), false)),
+        );
+      }
+      const lengthOf = ({ started_at, ended_at }: SessionsTable): number => (ended_at ?? 0) - started_at;
+      for (const since of [START + 400, START + 10_000])
+        for (const [sort, weightOf] of [
+          ['risk', scoreOf],
+          ['duration', lengthOf],
+        ] as const) {
+          const rows = sessions.filter(({ started_at }) => started_at >= since);
+          const filter = { ...all, since, sort, order: 'desc' as const, limit: 1_000 };
+          expect(await idsOf((after) => listSessions(store, { ...filter, after }))).toEqual(
+            inOrder(rows, weightOf).toReversed(),
+          );
+        }
     });
 
     it('in commands by points, without those that have none', async () => {
