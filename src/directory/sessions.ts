@@ -141,14 +141,14 @@ const FEW = 10_000;
  * How to find sessions for a list that is not ordered by time: `narrow` finds them all by what narrows the list and sorts
  * them, `along` goes along the index of the order until the page is full. SQLite does not look at the values that are
  * asked for, so a short time and a long one would get the same plan, and one of them takes seconds among a million. PostgreSQL
- * has statistics and is left to itself.
+ * has statistics, but goes along the index for a short time too.
  */
 const wayTo = async (
   store: Store,
   { since, until, user, device, live }: SessionFilter,
 ): Promise<'narrow' | 'along' | 'as-planned'> => {
   const narrowed = live || [since, until, user, device].some((value) => value !== undefined);
-  if (store.kind !== 'sqlite' || !narrowed) return 'as-planned';
+  if (!narrowed) return 'as-planned';
   let query = store.db.selectFrom('sessions').select(sql.lit(1).as('one'));
   if (since !== undefined) query = query.where('started_at', '>=', since);
   if (until !== undefined) query = query.where('started_at', '<', until);
@@ -159,7 +159,8 @@ const wayTo = async (
     .selectFrom(query.limit(FEW + 1).as('counted'))
     .select((e) => e.fn.countAll<number>().as('found'))
     .executeTakeFirstOrThrow();
-  return found > FEW ? 'along' : 'narrow';
+  if (found <= FEW) return 'narrow';
+  return store.kind === 'sqlite' ? 'along' : 'as-planned';
 };
 
 /** Newest first, where nothing else is said. */
@@ -170,7 +171,7 @@ export const listSessions = async (
   // What goes on has no length yet.
   if (sort === 'duration' && filter.live) return { rows: [], next: undefined };
   const way = sort === 'started' ? 'as-planned' : await wayTo(store, filter);
-  // A `+` keeps SQLite from using an index on what stands behind it.
+  // A `+` keeps either database from using an index on what stands behind it; PostgreSQL has none before text.
   const narrowing = <T>(column: string) =>
     way === 'along' ? sql<T>`+${sql.ref(column)}` : sql.ref<T>(column);
   const ordering = (value: RawBuilder<number>) => (way === 'narrow' ? sql<number>`+${value}` : value);
