@@ -178,8 +178,10 @@ const Frame = ({ who }: { readonly who: Who }) => {
   }, [title]);
   const signOut = async (): Promise<void> => {
     await api.POST('/api/sign-out');
-    queries.clear();
+    // Who waits for `me` must hear of it, so that the pages go; then nothing of what they read stays.
     queries.setQueryData(['me'], null);
+    queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
+    queries.getMutationCache().clear();
   };
   return (
     <AppShell
@@ -207,7 +209,7 @@ const Frame = ({ who }: { readonly who: Who }) => {
               <Menu.Dropdown>
                 <Menu.Label>{who.roles.join(', ')}</Menu.Label>
                 <Menu.Item component={Link} to="/account">
-                  Account and tokens
+                  Account, passkeys and tokens
                 </Menu.Item>
                 <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
               </Menu.Dropdown>

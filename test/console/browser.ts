@@ -123,11 +123,27 @@ export class ConsoleBrowser implements AsyncDisposable {
     );
   }
 
+  /** From now on the page has an authenticator of its own, which has no passkeys yet and verifies its user at once. */
+  async giveAuthenticator(): Promise<void> {
+    const devtools = await this.#context.newCDPSession(this.page);
+    await devtools.send('WebAuthn.enable');
+    await devtools.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+  }
+
   async signIn(name: string, password: string): Promise<void> {
     await this.page.goto('/');
     await this.page.getByLabel('Name').fill(name);
     await this.page.getByLabel(/^Password/).fill(password);
-    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await this.page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await this.page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   }
 

@@ -68,10 +68,13 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
   it('asks who one is, says no to a wrong password, and lets one in', async () => {
     const { page } = browser;
     await page.goto('/sessions');
-    await page.getByLabel('Name').fill('dana');
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    const named = page.getByRole('alert', { name: 'Passkeys need a name' }).getByRole('link');
+    expect(await named.getAttribute('href')).toBe(`${dana.url.replace('127.0.0.1', 'localhost')}/sessions`);
+    await page.getByRole('textbox', { name: 'Name' }).fill('dana');
     await page.getByLabel(/^Password/).fill('wrong');
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('alert').waitFor();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('alert').getByText('SP_API_SIGN_IN_FAILED').waitFor();
     found.push(...(await browser.audit('sign-in')));
     await browser.signIn('dana', password);
     await page.locator('.recharts-surface').or(page.getByText('No commands today')).first().waitFor();
@@ -507,6 +510,76 @@ describe.skipIf(!haveSshd || !haveChromium)('the console', () => {
     await page.getByLabel(/^Your password/).fill(password);
     await page.getByRole('button', { name: 'It is me' }).click();
     await page.getByText('Thank you: that was proved').waitFor();
+  });
+
+  it('makes a passkey, signs in with it alone, and removes it; at an address it says why it can’t', async () => {
+    const named = dana.url.replace('127.0.0.1', 'localhost');
+    await browser.page.goto('/account');
+    const note = browser.page.getByRole('note', { name: 'Passkeys need a name' });
+    expect(await note.getByRole('link').getAttribute('href')).toBe(`${named}/account`);
+    expect(await browser.page.getByRole('button', { name: 'Add a passkey' }).count()).toBe(0);
+    found.push(...(await browser.audit('account-at-an-address', 'alike')));
+    await using local = await ConsoleBrowser.open(named);
+    await local.giveAuthenticator();
+    const { page } = local;
+    const account = page.getByRole('heading', { level: 1, name: 'Your account' });
+    const byPasskey = page.getByRole('button', { name: 'Sign in with a passkey' });
+    const signOut = async (): Promise<void> => {
+      await page.getByRole('button', { name: 'dana', exact: true }).click();
+      await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    };
+    await page.goto('/account');
+    await byPasskey.click();
+    await page.getByRole('alert', { name: 'No passkey was used' }).waitFor();
+    found.push(...(await local.audit('sign-in-no-passkey')));
+    await local.signIn('dana', password);
+
+    await page.goto('/account');
+    const add = async (proof: string): Promise<void> => {
+      await page.getByLabel('Name of the passkey').fill('laptop');
+      await page.getByLabel('Password', { exact: true }).fill(proof);
+      await page.getByRole('button', { name: 'Add a passkey' }).click();
+    };
+    await add('wrong');
+    await page.getByRole('alert').getByText('SP_API_NOT_PROVEN').waitFor();
+    await add(password);
+    const row = page.getByRole('table', { name: 'Passkeys' }).getByRole('row', { name: 'laptop localhost' });
+    await row.waitFor();
+    expect(await row.getByRole('time').count()).toBe(1);
+    await add(password);
+    await page.getByRole('alert', { name: 'This authenticator has one already' }).waitFor();
+    found.push(...(await local.audit('account-passkeys')));
+
+    await signOut();
+    await byPasskey.click();
+    await account.waitFor();
+    await eventually('its use is told', async () => (await row.getByRole('time').count()) === 2);
+
+    await page.getByRole('button', { name: 'Remove laptop' }).click();
+    await page.getByText('No passkeys').waitFor();
+    await signOut();
+    await byPasskey.click();
+    await page.getByRole('alert').getByText('SP_API_SIGN_IN_FAILED').waitFor();
+    expect(await byPasskey.isVisible()).toBe(true);
+    expect(local.faults).toEqual([]);
+  });
+
+  it('exports all that a list has, not only what is shown of it', async () => {
+    const { page } = browser;
+    const names = Array.from({ length: 103 }, (_, index) => `row-${String(index).padStart(3, '0')}`);
+    for (const name of names) {
+      const made = await dana.ask('PUT', `/api/devices/${name}`, { host: '192.0.2.56' });
+      expect(made.status, name).toBe(200);
+    }
+    await page.goto('/devices?q=row-');
+    await page.getByRole('button', { name: 'More' }).waitFor();
+    expect(await page.getByRole('cell', { name: 'row-102' }).count()).toBe(0);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export CSV' }).click();
+    const [, ...lines] = readFileSync(await (await saved).path(), 'utf8')
+      .trimEnd()
+      .split('\r\n');
+    expect(lines.map((line) => line.split(',')[0])).toEqual(names);
   });
 
   it('has no barrier that axe knows of, and no page did what it must not', () => {

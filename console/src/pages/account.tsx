@@ -1,4 +1,4 @@
-// Who one is, one's own sessions, and the tokens that one's programs use.
+// Who one is, one's own sessions, one's passkeys, and the tokens that one's programs use.
 import {
   Alert,
   Anchor,
@@ -23,6 +23,7 @@ import { api, taken } from '../api/client.ts';
 import { Moment, Untrusted } from '../parts/text.tsx';
 import { Empty, Page, Shown, Told } from '../parts/told.tsx';
 import { type Permission, WhoContext } from '../who.ts';
+import { Passkeys } from './passkeys.tsx';
 
 const DAY = 86_400_000;
 
@@ -299,6 +300,7 @@ const Account = () => {
       </Group>
       <Proof />
       <MySessions />
+      <Passkeys />
       <Tokens />
     </Page>
   );

@@ -739,7 +739,7 @@ const Listed = <T extends Named>({ kind }: { readonly kind: Kind<T> }) => {
               columns={columns}
               rows={rows}
               rowKey={(row) => row.name}
-              more={things.more}
+              list={things}
             />
           )
         }

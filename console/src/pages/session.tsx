@@ -279,7 +279,7 @@ const Commands = ({ session }: { readonly session: Session }) => {
             columns={columns}
             rows={rows}
             rowKey={({ id }) => id}
-            more={list.more}
+            list={list}
           />
         )
       }

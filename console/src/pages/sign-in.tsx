@@ -1,8 +1,10 @@
-// Signing in: the password, and the one-time code when the gateway asks for it.
-import { Button, Center, Paper, PasswordInput, Stack, TextInput, Title } from '@mantine/core';
+// Signing in: the password, and the one-time code when the gateway asks for it; or a passkey, which needs neither.
+import { Button, Center, Divider, Paper, PasswordInput, Stack, TextInput, Title } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, problemOf, taken } from '../api/client.ts';
+import { signInByPasskey } from '../api/passkeys.ts';
+import { PasskeyTold } from '../parts/passkey-told.tsx';
 import { Told } from '../parts/told.tsx';
 
 export const SignIn = () => {
@@ -24,6 +26,10 @@ export const SignIn = () => {
       if (problemOf(error).code === 'SP_API_CODE_NEEDED') setWantsCode(true);
     },
   });
+  const byPasskey = useMutation({
+    mutationFn: signInByPasskey,
+    onSuccess: (who) => queries.setQueryData(['me'], who),
+  });
   const asked = signIn.isError && problemOf(signIn.error).code === 'SP_API_CODE_NEEDED';
   return (
     <Center mih="100vh" p="md" component="main">
@@ -31,6 +37,7 @@ export const SignIn = () => {
         <form
           onSubmit={(event) => {
             event.preventDefault();
+            byPasskey.reset();
             signIn.mutate();
           }}
         >
@@ -66,6 +73,18 @@ export const SignIn = () => {
             {signIn.isError && !asked ? <Told error={signIn.error} /> : null}
             <Button type="submit" loading={signIn.isPending}>
               Sign in
+            </Button>
+            <Divider label="or" />
+            {byPasskey.isError ? <PasskeyTold error={byPasskey.error} /> : null}
+            <Button
+              variant="default"
+              loading={byPasskey.isPending}
+              onClick={() => {
+                signIn.reset();
+                byPasskey.mutate();
+              }}
+            >
+              Sign in with a passkey
             </Button>
           </Stack>
         </form>

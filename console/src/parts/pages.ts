@@ -1,16 +1,14 @@
 // Lists that are longer than a page: the pages that have been read so far as one list, and the way to read another.
 import { useInfiniteQuery } from '@tanstack/react-query';
-
-interface OnePage<T> {
-  readonly items: readonly T[];
-  readonly next: string | null;
-}
+import { type Everything, everythingOf, type OnePage } from './everything.ts';
 
 export interface PagedList<T> {
   readonly data: readonly T[] | undefined;
   readonly error: unknown;
   readonly isPending: boolean;
   readonly more: (() => void) | undefined;
+  /** Reads it all anew. Throws Refused. */
+  readonly everything: () => Promise<Everything<T>>;
 }
 
 /** The part of a query that asks for a page. */
@@ -39,5 +37,6 @@ export const usePages = <T>(
     error: query.error,
     isPending: query.isPending,
     more: query.hasNextPage ? () => void query.fetchNextPage() : undefined,
+    everything: () => everythingOf(read),
   };
 };

@@ -1,12 +1,15 @@
 // A table of what the API lists: sorted by a click on a heading, by the API where it can and else here over what is loaded,
-// with the order in the page's address; more rows on demand, and everything that is loaded as CSV. Filters are the page's, also in its address (Filters below). Listed is the whole
-// of it: what waits, what went wrong, what to do when there is nothing, or the table.
+// with the order in the page's address; more rows on demand, and all of it as CSV, also what is not loaded yet. Filters are
+// the page's, also in its address (Filters below). Listed is the whole of it: what waits, what went wrong, what to do when
+// there is nothing, or the table.
 import { Button, Group, Select, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
+import { type Everything, MOST_ROWS } from './everything.ts';
 import type { PagedList } from './pages.ts';
 import { counted } from './text.tsx';
-import { Shown } from './told.tsx';
+import { Shown, Told } from './told.tsx';
 
 export interface Column<T> {
   readonly key: string;
@@ -75,7 +78,7 @@ export const DataTable = <T,>({
   columns,
   rows,
   rowKey,
-  more,
+  list,
   orderKey = ORDER_KEY,
 }: {
   /** Of the file that is exported. */
@@ -83,17 +86,27 @@ export const DataTable = <T,>({
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[];
   readonly rowKey: (row: T) => string;
-  /** Undefined: that is all. */
-  readonly more?: (() => void) | undefined;
+  /** Where the rows are from; undefined: they are all there is. */
+  readonly list?: Pick<PagedList<T>, 'more' | 'everything'>;
   readonly orderKey?: string;
 }) => {
   const [search, setSearch] = useSearchParams();
   const { by, descending } = orderOf(search, orderKey);
   const column = columns.find(({ key }) => key === by);
-  const sorted =
+  const inOrder = (unordered: readonly T[]): readonly T[] =>
     column === undefined || column.sort !== undefined
-      ? rows
-      : [...rows].sort((a, b) => compare(column.value(a), column.value(b)) * (descending ? -1 : 1));
+      ? unordered
+      : [...unordered].sort((a, b) => compare(column.value(a), column.value(b)) * (descending ? -1 : 1));
+  const sorted = inOrder(rows);
+  const more = list?.more;
+  const exported = useMutation({
+    mutationFn: async () => {
+      const all: Everything<T> =
+        list === undefined || more === undefined ? { rows, whole: true } : await list.everything();
+      saveFile(`${name}.csv`, 'text/csv;charset=utf-8', csvOf(columns, inOrder(all.rows)));
+      return all;
+    },
+  });
   const sortBy = (key: string): void => {
     setSearch(
       (now) => {
@@ -148,13 +161,17 @@ export const DataTable = <T,>({
             More
           </Button>
         )}
-        <Button
-          variant="subtle"
-          onClick={() => saveFile(`${name}.csv`, 'text/csv;charset=utf-8', csvOf(columns, sorted))}
-        >
+        <Button variant="subtle" loading={exported.isPending} onClick={() => exported.mutate()}>
           Export CSV
         </Button>
       </Group>
+      {exported.data?.whole === false ? (
+        <Text size="sm" role="status">
+          The file ends after {counted(exported.data.rows.length, 'row')} and there are more: at most{' '}
+          {MOST_ROWS} are exported at once. Filters make them fewer.
+        </Text>
+      ) : null}
+      {exported.isError ? <Told error={exported.error} /> : null}
     </>
   );
 };
@@ -260,7 +277,7 @@ export const Listed = <T,>({
   readonly nothing: ReactNode;
 }) => (
   <Shown query={list}>
-    {(rows) => (rows.length === 0 ? nothing : <DataTable {...table} rows={rows} more={list.more} />)}
+    {(rows) => (rows.length === 0 ? nothing : <DataTable {...table} rows={rows} list={list} />)}
   </Shown>
 );
 
