@@ -186,8 +186,11 @@ describe.skipIf(!haveSshd)('5,000 handshakes that stop half-way', () => {
     }
     // The grace time of the last begins here, however long it has taken to open so many.
     const begun = performance.now();
-    const most = (await gatewayHealth(place(site))).unauthenticated;
-    expect(most).toBeGreaterThan(count / 2);
+    // The kernel takes connections before the gateway does, and workers report now and then.
+    await eventually(
+      'most of them are there',
+      async () => (await gatewayHealth(place(site))).unauthenticated > count / 2,
+    );
     const slowest = { echo: 0 };
     for (let n = 0; open > 0 && performance.now() - begun < 50_000; n += 1) {
       const typed = performance.now();
